@@ -1,0 +1,50 @@
+# The two commands of a new user are `make demo` and `make test`; both set up all they need.
+
+PYTHON ?= python3
+PORT ?= 8080
+DATA ?= .demo
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup demo test check lint types docs clean
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/.run-installed
+
+# --require-hashes and --no-build-isolation: nothing unpinned is fetched, not even to build.
+$(VENV)/.run-installed: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Assay needs Python 3.11 or later; set PYTHON=…" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/assay --help >/dev/null
+	touch $@
+
+$(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.run-installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+demo: setup
+	@PORT=$(PORT) DATA=$(DATA) exec $(BIN)/python -m assay.demo
+
+test: $(VENV)/.dev-installed tests/sdk/node/node_modules/.installed
+	$(BIN)/python -m pytest
+
+tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json
+	npm ci --prefix tests/sdk/node --no-audit --no-fund --loglevel=error
+	touch $@
+
+lint: $(VENV)/.dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev-installed
+	$(BIN)/mypy
+
+docs: $(VENV)/.dev-installed
+	$(BIN)/python -m pytest -q tests/docs
+
+check: lint types docs test
+
+clean:
+	rm -rf $(VENV) tests/sdk/node/node_modules

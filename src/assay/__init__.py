@@ -1,0 +1,3 @@
+"""Assay turns any trusted JWT into a session."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,239 @@
+"""One call from its first header to its last byte: the only place that knows in which order things are checked."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from assay import errors
+from assay.api import arguments, bodies, credentials
+from assay.api.wire.answers import Answered, encode, refusal
+from assay.model import Vertical
+from assay.stories import projects, sessions
+from assay.stories.context import Call, Context
+
+log = structlog.get_logger()
+
+Request = TypeVar("Request", bound=msgspec.Struct)
+Result = TypeVar("Result")
+
+RETRY_AFTER_SECONDS = 5
+CLIENT_GONE = 499
+
+_JSON = (b"content-type", b"application/json")
+# Most answers hold session tokens, and none is worth keeping in a cache on the way (RFC 6749 §5.1).
+_NOT_KEPT = (b"cache-control", b"no-store")
+_CHALLENGE = (b"www-authenticate", b'Basic realm="Assay", charset="UTF-8"')
+_RETRY_AFTER = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
+
+ResponseHeaders = list[tuple[bytes, bytes]]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table of calls.
+
+    ``also`` are other paths of the same call, ``aliases`` other names of fields (decisions D1). ``vertical`` None
+    means that projects of both kinds may call it. ``member_session`` says whether the call can run with the
+    permissions of a member (decisions D19).
+    """
+
+    method: str
+    path: str
+    vertical: Vertical | None
+    request: type[msgspec.Struct]
+    story: Callable[[Context, Call, Any], Awaitable[Any]]
+    render: Callable[[Any, str], Answered]
+    member_session: bool
+    also: tuple[str, ...]
+    aliases: dict[str, str]
+
+
+class Exchange(msgspec.Struct, kw_only=True):
+    """One request while it is being answered. ``environment_id`` is known once the caller is."""
+
+    scope: Scope
+    receive: Receive
+    headers: credentials.Headers
+    credentials: credentials.Credentials | None
+    request_id: str
+    environment_id: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes back, and what the log says of it beside the status."""
+
+    status: int
+    body: bytes
+    headers: ResponseHeaders
+    findings: dict[str, str] = {}
+
+
+Handler = Callable[[Context, Exchange], Awaitable[Answered]]
+
+
+def route(  # noqa: PLR0913 - the columns of the table
+    method: str,
+    path: str,
+    vertical: Vertical | None,
+    request: type[Request],
+    story: Callable[[Context, Call, Request], Awaitable[Result]],
+    render: Callable[[Result, str], Answered],
+    *,
+    member_session: bool = False,
+    also: tuple[str, ...] = (),
+    aliases: Mapping[str, str] | None = None,
+) -> Route:
+    """A row of the table whose columns fit each other, as the type checker sees here."""
+    return Route(
+        method=method,
+        path=path,
+        vertical=vertical,
+        request=request,
+        story=story,
+        render=render,
+        member_session=member_session,
+        also=also,
+        aliases=dict(aliases or {}),
+    )
+
+
+class Endpoint:
+    """A handler as an ASGI application: every way it can end becomes one JSON answer and one line in the log.
+
+    ``template`` is the path as the log shows it, ``headers`` go out with success, ``always`` with every answer.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        handler: Handler,
+        template: str,
+        *,
+        headers: ResponseHeaders | None = None,
+        always: ResponseHeaders | None = None,
+        quiet: bool = False,
+    ) -> None:
+        self._context = context
+        self._handler = handler
+        self._template = template
+        self._headers = [_JSON, *(headers or [_NOT_KEPT])]
+        self._always = always or []
+        self._log = log.debug if quiet else log.info
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        started = time.perf_counter()
+        exchange = _exchange(scope, receive)
+        reply = await self._reply(exchange)
+        if reply.status != CLIENT_GONE:
+            await _send(reply, send)
+        self._log(
+            "request",
+            method=scope["method"],
+            route=self._template,
+            status=reply.status,
+            ms=round((time.perf_counter() - started) * 1000, 2),
+            request_id=exchange.request_id,
+            environment=exchange.environment_id,
+            **reply.findings,
+        )
+
+    async def _reply(self, exchange: Exchange) -> Reply:
+        try:
+            answer = await self._handler(self._context, exchange)
+            return Reply(status=200, body=encode(answer), headers=[*self._headers, *self._always])
+        except errors.Error as error:
+            return self._refused(error, exchange)
+        except bodies.ClientGone:
+            return Reply(status=CLIENT_GONE, body=b"", headers=[], findings={"code": "client_closed_request"})
+        except Exception:
+            # Whatever it is, the caller gets JSON, and the log the place it came from.
+            log.exception("fault", request_id=exchange.request_id, route=self._template)
+            return self._refused(errors.InternalError(), exchange)
+
+    def _refused(self, error: errors.Error, exchange: Exchange) -> Reply:
+        answer = refusal(error, exchange.request_id, self._context.settings.public_url)
+        headers = [_JSON, _NOT_KEPT, *self._always]
+        if error.kind == "unavailable":
+            headers.append(_RETRY_AFTER)
+        elif isinstance(error, errors.UnauthorizedCredentials):
+            headers.append(_CHALLENGE)
+        findings = {"code": error.code, "detail": error.detail} if error.detail else {"code": error.code}
+        return Reply(status=answer.status_code, body=encode(answer), headers=headers, findings=findings)
+
+
+def handler(row: Route) -> Handler:
+    """What answers the calls of one row: credentials, vertical, member session, body, story, in this order (D16)."""
+
+    async def handle(context: Context, exchange: Exchange) -> Answered:
+        call = await _authenticated(context, exchange)
+        exchange.environment_id = call.environment.environment_id
+        _check_vertical(row, call)
+        call = await _with_actor(context, call, row, exchange)
+        request = await _request(row, exchange)
+        return row.render(await row.story(context, call, request), exchange.request_id)
+
+    return handle
+
+
+async def _authenticated(context: Context, exchange: Exchange) -> Call:
+    """Nothing of the body is read before this, so that strangers cannot make the service work (R44)."""
+    shown = exchange.credentials
+    if shown is None:
+        raise errors.UnauthorizedCredentials(detail="no well-formed Basic credentials")
+    caller = await projects.authenticate_caller(context, shown.project_id, shown.secret)
+    return Call(caller=caller, request_id=exchange.request_id)
+
+
+def _check_vertical(row: Route, call: Call) -> None:
+    if row.vertical in (None, call.environment.vertical):
+        return
+    raise errors.InvalidB2BEndpoint if call.environment.vertical == "b2b" else errors.InvalidConsumerEndpoint
+
+
+async def _with_actor(context: Context, call: Call, row: Route, exchange: Exchange) -> Call:
+    found = credentials.member_session(exchange.headers)
+    if found is None:
+        return call
+    if not row.member_session:
+        raise errors.MemberSessionNotSupported
+    return msgspec.structs.replace(call, actor=await sessions.actor_of(context, call, *found))
+
+
+async def _request(row: Route, exchange: Exchange) -> msgspec.Struct:
+    path = bodies.path(exchange.scope["path_params"])
+    if row.method == "GET":
+        given = bodies.query(exchange.scope["query_string"])
+        return arguments.convert(given, path, row.aliases, row.request, text=True)
+    given = bodies.members(await bodies.read(exchange.headers, exchange.receive))
+    return arguments.convert(given, path, row.aliases, row.request, text=False)
+
+
+def _exchange(scope: Scope, receive: Receive) -> Exchange:
+    headers = credentials.collect(scope["headers"])
+    shown = credentials.basic(headers)
+    return Exchange(
+        scope=scope,
+        receive=receive,
+        headers=headers,
+        credentials=shown,
+        request_id=new_request_id(shown.project_id if shown else ""),
+    )
+
+
+def new_request_id(project_id: str) -> str:
+    """``request-id-<test|live>-<uuid4>``. It goes by the id's form, so that it never tells whether the id exists."""
+    kind = "live" if project_id.startswith("project-live-") else "test"
+    return f"request-id-{kind}-{uuid.uuid4()}"
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

@@ -1,0 +1,69 @@
+"""What every answer has, the codec that writes it, and how a refusal looks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+import msgspec
+
+from assay import errors
+
+STATUSES: dict[errors.ErrorKind, int] = {
+    "invalid": 400,
+    "conflict": 400,  # callers tell conflicts by their error_type (decisions D17)
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not found": 404,
+    "method": 405,
+    "too large": 413,
+    "too many": 429,
+    "unavailable": 503,  # the only 5xx there is (decisions D18)
+}
+
+_encoder = msgspec.json.Encoder()
+
+
+class Answered(Protocol):
+    """What every answer has: the HTTP status once more, and the id that the log and the attempt record carry."""
+
+    status_code: int
+    request_id: str
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """Base of all answers but those that put a whole record beside these two."""
+
+    status_code: int = 200
+    request_id: str
+
+
+class Refusal(Answer, kw_only=True):
+    """The body of every answer that is not 200. No member is ever called ``error``: clients would take it for OAuth."""
+
+    status_code: int
+    error_type: str
+    error_message: str
+    error_url: str
+
+
+def encode(answer: Answered) -> bytes:
+    """The answer as JSON; times as RFC 3339 in UTC with ``Z``."""
+    return _encoder.encode(answer)
+
+
+def time(seconds: int) -> datetime:
+    """Seconds since the epoch as a time that is written as RFC 3339, UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def refusal(error: errors.Error, request_id: str, public_url: str) -> Refusal:
+    """The public half of an error; its private ``detail`` stays behind."""
+    base = f"{public_url}/docs/errors" if public_url else "docs/reference/errors.md"
+    return Refusal(
+        status_code=STATUSES[error.kind],
+        request_id=request_id,
+        error_type=error.code,
+        error_message=error.message,
+        error_url=f"{base}#{error.code}",
+    )

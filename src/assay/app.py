@@ -1,0 +1,47 @@
+"""The pieces put together: settings become a context, and a context becomes the ASGI application."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from assay.api.server import ServerApi
+from assay.config import Settings
+from assay.keys.fetch import Fetcher
+from assay.keys.remote import ProfileKeySets
+from assay.keys.sealing import open_root_key
+from assay.keys.signing import Signer
+from assay.keys.token_seal import TokenSeal
+from assay.store.opening import open_store
+from assay.stories.context import Context
+
+
+@asynccontextmanager
+async def open_context(settings: Settings, *, clock: Callable[[], float] = time.time) -> AsyncIterator[Context]:
+    """The world that stories work in, open while the block runs; ``clock`` gives seconds since the epoch.
+
+    Raises ConfigFault, WrongRootKey, SchemaTooNew and StoreFault, whose messages say what to do.
+    """
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.database)
+        stack.push_async_callback(store.close)
+        root_key = await open_root_key(settings, store)
+        keys = ProfileKeySets(Fetcher(allow_loopback=settings.allow_loopback_key_urls).fetch)
+        stack.push_async_callback(keys.close)
+        yield Context(
+            store=store,
+            keys=keys,
+            signer=Signer(store, root_key, clock),
+            token_seal=TokenSeal(root_key),
+            settings=settings,
+            cursor_key=root_key.derive("search-cursors"),
+            clock=clock,
+        )
+
+
+@asynccontextmanager
+async def build(settings: Settings, *, clock: Callable[[], float] = time.time) -> AsyncIterator[ServerApi]:
+    """The ASGI application over a context of its own, which closes with the block. Raises as :func:`open_context`."""
+    async with open_context(settings, clock=clock) as context:
+        yield ServerApi(context)

@@ -1,0 +1,78 @@
+"""The command line: each command calls a story, and says what came of it.
+
+What a command was asked for goes to standard output, everything else to standard error. Exit code 0: done; 1: refused
+or something is wrong, a sentence says what; 2: the command line itself is wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from assay import __version__
+from assay.cli import doctor, keys, output, profiles, projects, running, serve, settings
+
+USAGE = 2
+
+app = typer.Typer(
+    name="assay",
+    help="Assay turns any JWT that you trust into a session.",
+    epilog="A first project: assay project create, then assay profile create, then assay serve.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command("serve", short_help="Serve the API.")(serve.serve)
+app.add_typer(projects.app, name="project", short_help="Projects and their secrets.")
+app.add_typer(profiles.app, name="profile", short_help="Whose tokens to trust.")
+app.add_typer(keys.app, name="keys", short_help="Signing keys, the root key.")
+app.command("config", short_help="Show all settings.")(settings.show)
+app.command("doctor", short_help="Find what is wrong.")(doctor.doctor)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - how the library calls it
+    if value:
+        output.write(f"assay {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What all commands have in common."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (None: this process's) and answer its exit code.
+
+    Faults that can be expected come out as a sentence. Anything else is a defect and keeps its traceback, which is
+    Python's own: the library's would print local variables, and secrets among them.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    try:
+        code = get_command(app).main(given, prog_name="assay", standalone_mode=False)
+    except typer.TyperException as fault:
+        output.refuse("usage", _usage(fault), as_json=as_json)
+        return USAGE
+    except running.EXPECTED as fault:
+        output.refuse(*running.described(fault), as_json=as_json)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _usage(fault: typer.TyperException) -> str:
+    # The library's checks of values put their own name before the sentence.
+    message = fault.format_message().replace("Value error, ", "")
+    context = getattr(fault, "ctx", None)
+    if context is None or message.startswith("Usage:"):
+        return message
+    return f"{message}\nTry '{context.command_path} --help'."

@@ -1,0 +1,104 @@
+"""Settings: one table, one frozen record, read once at start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class ConfigFault(Exception):
+    """A setting has a value that Assay cannot use; the message names the setting and what it takes."""
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table of settings. ``secret`` values are never shown."""
+
+    variable: str
+    default: str
+    meaning: str
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting(
+        variable="ASSAY_DATABASE",
+        default="sqlite:///assay.db",
+        meaning="Where records live: sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH.",
+    ),
+    Setting(
+        variable="ASSAY_ROOT_KEY",
+        default="",
+        meaning="Seals our private keys: 32 bytes as base64url. Empty: the file PATH.root-key beside the SQLite file,"
+        " made on first need.",
+        secret=True,
+    ),
+    Setting(
+        variable="ASSAY_PUBLIC_URL",
+        default="",
+        meaning="The base URL that callers use; it is the issuer of session JWTs. Empty: stytch.com/PROJECT_ID.",
+    ),
+    Setting(
+        variable="ASSAY_ALLOW_LOOPBACK_KEY_URLS",
+        default="0",
+        meaning="1 lets keys be fetched by http from this machine's loopback addresses. For trying out and tests only.",
+    ),
+    Setting(
+        variable="ASSAY_LOG_LEVEL",
+        default="info",
+        meaning="Least important line written to standard error: debug, info, warning or error.",
+    ),
+)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process was told. ``public_url`` has no trailing slash."""
+
+    database: str
+    root_key: str
+    public_url: str
+    allow_loopback_key_urls: bool
+    log_level: LogLevel
+
+
+def read(environ: Mapping[str, str], *, database: str | None = None) -> Settings:
+    """Settings out of environment variables; ``database`` (the command line's option) wins. Raises ConfigFault."""
+    values = {setting.variable: environ.get(setting.variable, "") or setting.default for setting in SETTINGS}
+    level = values["ASSAY_LOG_LEVEL"].lower()
+    public_url = values["ASSAY_PUBLIC_URL"].rstrip("/")
+    if public_url and not public_url.startswith(("https://", "http://")):
+        raise ConfigFault("ASSAY_PUBLIC_URL must start with https:// or http://")
+    return Settings(
+        database=_database(database or values["ASSAY_DATABASE"]),
+        root_key=values["ASSAY_ROOT_KEY"],
+        public_url=public_url,
+        allow_loopback_key_urls=_switch("ASSAY_ALLOW_LOOPBACK_KEY_URLS", values["ASSAY_ALLOW_LOOPBACK_KEY_URLS"]),
+        log_level=_level(level),
+    )
+
+
+def sqlite_path(database: str) -> str:
+    """The file that a ``sqlite:///PATH`` address names."""
+    return database.removeprefix("sqlite:///")
+
+
+def _database(text: str) -> str:
+    if not text.startswith("sqlite:///") or not sqlite_path(text):
+        raise ConfigFault("the database (--database or ASSAY_DATABASE) must look like sqlite:///PATH")
+    return text
+
+
+def _level(text: str) -> LogLevel:
+    try:
+        return msgspec.convert(text, LogLevel)
+    except msgspec.ValidationError:
+        raise ConfigFault("ASSAY_LOG_LEVEL must be debug, info, warning or error") from None
+
+
+def _switch(variable: str, text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ConfigFault(f"{variable} must be 0 or 1")
+    return text == "1"

@@ -1,0 +1,1 @@
+"""A running Assay to play with: ``make demo``, or ``python -m assay.demo``."""

@@ -1,0 +1,40 @@
+"""The factors of a session: one per (profile, token id), the newest ten of each profile (decisions D6, D15, D22)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from assay.model import Factor, Member, Organization
+
+MOST_PER_PROFILE = 10
+
+
+def add(factors: Iterable[Factor], profile_id: str, token_id: str, now: int) -> tuple[Factor, ...]:
+    """``factors`` with this token's factor added, or refreshed if the session holds it already; ``now`` in seconds."""
+    others: list[Factor] = []
+    fresh = Factor(profile_id=profile_id, token_id=token_id, created_at=now, last_authenticated_at=now, updated_at=now)
+    for factor in factors:
+        if (factor.profile_id, factor.token_id) == (profile_id, token_id):
+            fresh = msgspec.structs.replace(factor, last_authenticated_at=now, updated_at=now)
+        else:
+            others.append(factor)
+    return _newest([*others, fresh], profile_id)
+
+
+def _newest(factors: list[Factor], profile_id: str) -> tuple[Factor, ...]:
+    # The session must stay small enough to read on each authenticate and to stand in its JWT.
+    of_profile = [factor for factor in factors if factor.profile_id == profile_id]
+    surplus = of_profile[: max(0, len(of_profile) - MOST_PER_PROFILE)]
+    return tuple(factor for factor in factors if factor not in surplus)
+
+
+def mfa_due(organization: Organization, member: Member | None) -> bool:
+    """Whether logging in takes factors of more than one profile (contract §8); None is a member not made yet."""
+    return organization.settings.mfa_policy == "REQUIRED_FOR_ALL" or (member is not None and member.mfa_enrolled)
+
+
+def are_multiple(factors: Iterable[Factor]) -> bool:
+    """Whether the factors come from more than one profile, which is what counts as several (decision D15)."""
+    return len({factor.profile_id for factor in factors}) > 1

@@ -1,0 +1,100 @@
+"""Session numbers, tokens and ids (decisions D14).
+
+A session's *number* grows with time, so that its row lands at the end of the table; it is the primary key, and
+it stands in the token and in the id, so that neither needs an index of its own. The *token* is what opens the
+session: only its hash is kept. The *id* is a name: it tells nothing about the token.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import uuid
+from collections.abc import Callable
+
+import msgspec
+
+from assay import errors
+from assay.model import Kind, Session, SubjectKind
+
+EPOCH_MILLISECONDS = 1_735_689_600_000  # 2025-01-01T00:00:00Z
+TOKEN_BYTES = 33
+SECRET_BYTES = 25
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{44}", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_PREFIX: dict[SubjectKind, str] = {"member": "member-session", "user": "session"}
+
+
+class Minted(msgspec.Struct, frozen=True):
+    """What a new session is made of. ``token`` is handed to the caller once and never stored."""
+
+    number: int
+    id_tail: int
+    token: str
+    token_hash: bytes
+
+
+def mint(now: float, random_bytes: Callable[[int], bytes]) -> Minted:
+    """A fresh number, token and id tail; ``now`` in seconds, ``random_bytes`` from a cryptographic source.
+
+    41 bits of milliseconds and 22 random bits make the number: 63 in all, a positive 64-bit integer.
+    """
+    milliseconds = int(now * 1000) - EPOCH_MILLISECONDS
+    jitter = int.from_bytes(random_bytes(3), "big") & (1 << 22) - 1
+    number = (milliseconds & (1 << 41) - 1) << 22 | jitter
+    raw = number.to_bytes(8, "big") + random_bytes(SECRET_BYTES)
+    token = base64.urlsafe_b64encode(raw).decode()
+    # Another domain than token_hash: whoever sees the id must learn nothing that opens the session.
+    tail = hashlib.sha256(b"session id of " + token.encode()).digest()
+    return Minted(number, int.from_bytes(tail[:8], "big") >> 6, token, hash_token(token))
+
+
+def hash_token(token: str) -> bytes:
+    """What is kept of a token: SHA-256 of the whole; 200 random bits need no slow hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def number_of_token(token: str) -> int:
+    """The session number in a token. Raises InvalidSessionToken for anything that is not one."""
+    if not _TOKEN.fullmatch(token):
+        raise errors.InvalidSessionToken
+    try:
+        raw = base64.b64decode(token, altchars=b"-_", validate=True)
+    except binascii.Error:
+        raise errors.InvalidSessionToken from None
+    return _positive(int.from_bytes(raw[:8], "big"), errors.InvalidSessionToken)
+
+
+def opens(session: Session, token: str) -> bool:
+    """Whether this token is the session's, compared in constant time (security R45)."""
+    return hmac.compare_digest(session.token_hash, hash_token(token))
+
+
+def session_id(session: Session) -> str:
+    """The id on the wire: prefix, kind, and a version 8 UUID (RFC 9562 §5.8) of the number and 58 bits of a hash."""
+    payload = session.number << 58 | session.id_tail
+    value = payload >> 74 << 80 | 0x8 << 76 | (payload >> 62 & 0xFFF) << 64 | 0x2 << 62 | payload & (1 << 62) - 1
+    return f"{_PREFIX[session.subject_kind]}-{session.kind}-{uuid.UUID(int=value)}"
+
+
+def number_of_id(text: str, subject_kind: SubjectKind, kind: Kind) -> int:
+    """The session number in an id; whoever looks it up compares the whole id afterwards.
+
+    Raises InvalidSessionId for anything that is not an id of this vertical and environment kind.
+    """
+    prefix = f"{_PREFIX[subject_kind]}-{kind}-"
+    if not text.startswith(prefix) or not _UUID.fullmatch(text.removeprefix(prefix)):
+        raise errors.InvalidSessionId
+    value = uuid.UUID(text.removeprefix(prefix)).int
+    payload = value >> 80 << 74 | (value >> 64 & 0xFFF) << 62 | value & (1 << 62) - 1
+    return _positive(payload >> 58, errors.InvalidSessionId)
+
+
+def _positive(number: int, otherwise: type[errors.Error]) -> int:
+    # The top bit is never set in a number of ours, and a store could not hold it.
+    if number >> 63:
+        raise otherwise
+    return number

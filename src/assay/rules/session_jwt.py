@@ -1,0 +1,132 @@
+"""The claims of our own session JWT (contract §5), written and read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from assay import errors
+from assay.model import Environment, SessionView
+from assay.rules import jws
+from assay.rules.algorithms import VerificationKey, verify
+from assay.rules.permissions import session_roles
+from assay.rules.session_ids import session_id
+
+LIFETIME_SECONDS = 300
+ALGORITHM = "RS256"
+SESSION_CLAIM = "https://stytch.com/session"
+ORGANIZATION_CLAIM = "https://stytch.com/organization"
+
+
+def timestamp(seconds: int) -> str:
+    """RFC 3339 in UTC to the second, as every time on the wire."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def issuer_of(environment_id: str, public_url: str) -> str:
+    """Who our session JWTs say they are from (decisions D31)."""
+    return public_url or f"stytch.com/{environment_id}"
+
+
+def claims(view: SessionView, environment: Environment, public_url: str, sealed_token: str, now: int) -> dict[str, Any]:
+    """The claims of a JWT made at ``now``, never stamped ahead: official clients allow no leeway.
+
+    ``sealed_token`` lets whoever authenticates with the JWT have the session token back; clients ignore it. Custom
+    claims stand beside ours; their names were checked when they were set (decisions D11).
+    """
+    session = view.session
+    own: dict[str, Any] = {
+        "iss": issuer_of(environment.environment_id, public_url),
+        "aud": [environment.environment_id],
+        "sub": session.subject_id,
+        "iat": now,
+        "nbf": now,
+        "exp": now + LIFETIME_SECONDS,
+        SESSION_CLAIM: {
+            "id": session_id(session),
+            "started_at": timestamp(session.started_at),
+            "last_accessed_at": timestamp(session.last_accessed_at),
+            "expires_at": timestamp(session.expires_at),
+            "attributes": {"ip_address": "", "user_agent": ""},
+            "authentication_factors": [factor(f.token_id, f.last_authenticated_at) for f in session.factors],
+            "roles": list(roles(view, environment)),
+            "sealed_token": sealed_token,
+        },
+    }
+    if view.organization is not None:
+        own[ORGANIZATION_CLAIM] = {
+            "organization_id": view.organization.organization_id,
+            "slug": view.organization.slug,
+        }
+    return {**session.custom_claims, **own}
+
+
+def factor(token_id: str, last_authenticated_at: int) -> dict[str, Any]:
+    """A trusted token factor as clients know it (contract §2.2)."""
+    return {
+        "type": "trusted_auth_token",
+        "delivery_method": "trusted_token_exchange",
+        "last_authenticated_at": timestamp(last_authenticated_at),
+        "trusted_auth_token_factor": {"token_id": token_id},
+    }
+
+
+def roles(view: SessionView, environment: Environment) -> tuple[str, ...]:
+    """The roles that count in this session now (decisions D5)."""
+    person = view.member or view.user
+    if person is None:
+        return ()
+    return session_roles(environment.vertical, person, view.session.factors)
+
+
+class SessionClaim(msgspec.Struct, frozen=True):
+    """What a session JWT says of its session; the rest is read from the store."""
+
+    id: str
+    sealed_token: str
+
+
+class OwnClaims(msgspec.Struct, frozen=True):
+    """The claims by which a session JWT is recognised as ours."""
+
+    iss: str
+    aud: list[str]
+    exp: int
+    session: SessionClaim = msgspec.field(name=SESSION_CLAIM)
+
+
+def kid_of(token: str) -> str:
+    """The key id in the header of a session JWT. Raises UnableToParseSessionJwt."""
+    header = _parse(token).header
+    kid = header.get("kid")
+    if header.get("alg") != ALGORITHM or not isinstance(kid, str):
+        raise errors.UnableToParseSessionJwt
+    return kid
+
+
+def read(token: str, key: VerificationKey | None, environment_id: str, public_url: str, now: float) -> SessionClaim:
+    """The session that a session JWT of this environment speaks of. Raises UnableToParseSessionJwt.
+
+    An expired JWT still names its session (contract §4), which the store then judges. One that names an older
+    issuer of ours is taken only until it expires (decisions D31). ``key`` is the published key of its kid, if any.
+    """
+    parsed = _parse(token)
+    if key is None or not verify(ALGORITHM, key, parsed.signature, parsed.signed):
+        raise errors.UnableToParseSessionJwt
+    try:
+        own = msgspec.json.decode(parsed.payload, type=OwnClaims)
+    except msgspec.MsgspecError:
+        raise errors.UnableToParseSessionJwt from None
+    current_issuer = own.iss == issuer_of(environment_id, public_url)
+    if environment_id not in own.aud or not (current_issuer or now < own.exp):
+        raise errors.UnableToParseSessionJwt
+    return own.session
+
+
+def _parse(token: str) -> jws.Jws:
+    try:
+        return jws.parse(token)
+    except errors.InvalidTrustedAuthToken:
+        raise errors.UnableToParseSessionJwt from None

@@ -1,0 +1,180 @@
+"""The HTTP server: uvicorn with our limits, our words, and an end that finishes what was begun."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+import uvloop
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from assay import errors, logs
+from assay.api.calls import new_request_id
+from assay.api.server import ServerApi
+from assay.api.wire.answers import encode, refusal
+from assay.app import build
+from assay.config import ConfigFault, Settings
+
+BACKLOG = 2048
+MOST_HEAD_BYTES = 64 * 1024
+# Longer than the 60 seconds after which common load balancers drop idle connections, so that the server is never the
+# first to close one that is about to be used.
+KEEP_ALIVE_SECONDS = 75
+GRACE_SECONDS = 30
+
+log = structlog.get_logger()
+
+
+class AddressFault(ConfigFault):
+    """The address to listen on cannot be had; the message says why."""
+
+
+OnListening = Callable[[str], None]
+
+
+def run(settings: Settings, host: str, port: int, on_listening: OnListening | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, then return. Raises as :func:`serve`."""
+    logs.configure(settings.log_level)
+    logs.adopt_libraries()
+    uvloop.run(serve(settings, host, port, on_listening))
+
+
+async def serve(settings: Settings, host: str, port: int, on_listening: OnListening | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; requests in flight get up to 30 seconds, a second signal cuts them short.
+
+    ``on_listening`` is given the base URL once requests are answered; port 0 takes a free one. Raises AddressFault when
+    the address cannot be had, and as :func:`assay.app.open_context`.
+    """
+    stop = _Stop()
+    with stop.on_signals(), _listen(host, port) as listener:
+        async with build(settings) as application:
+            server = _Server(_config(application), lambda: _announce(_base_url(listener), on_listening))
+            stop.pass_on_to(server)
+            await server.serve(sockets=[listener])
+    log.info("stopped")
+
+
+def _config(application: ServerApi) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+class _Stop:
+    """Signals to stop, from the first moment on: one may come before there is a server to pass it to."""
+
+    def __init__(self) -> None:
+        self._server: uvicorn.Server | None = None
+        self._count = 0
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM while the block runs."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._take)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def pass_on_to(self, server: uvicorn.Server) -> None:
+        """Tell the server what was asked so far, and what will be."""
+        self._server = server
+        self._pass_on()
+
+    def _take(self) -> None:
+        self._count += 1
+        log.info("stopping")
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = self._count > 0
+            self._server.force_exit = self._count > 1
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us, so that being told to stop is not a failure, and says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none: uvicorn would raise them again at the end."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self._on_started()
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1 with a bound on the bytes before a body, and refusals in JSON like all others."""
+
+    _in_head = True
+    _head_bytes = 0
+
+    def on_message_begin(self) -> None:
+        """Count from here on."""
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """Count no more: bodies have a limit of their own."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes. Request lines and headers that never end are refused before they fill the memory."""
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("Request head too long.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, and hang up. uvicorn has logged ``msg``; it quotes nothing."""
+        fault = errors.BadRequest(f"This is not a request that can be read as HTTP/1.1. {msg}")
+        body = encode(refusal(fault, new_request_id(""), ""))
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(STATUS_LINE[400] + head + body)
+        self.transport.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server((address[0], address[1]), family=family, backlog=BACKLOG)
+    except OSError as fault:
+        raise AddressFault(f"cannot listen on {host} port {port}: {fault.strerror}") from None
+
+
+def _base_url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _announce(url: str, on_listening: OnListening | None) -> None:
+    log.info("listening", url=url)
+    if on_listening is not None:
+        on_listening(url)

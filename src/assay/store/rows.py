@@ -1,0 +1,96 @@
+"""Records as rows: a column per field, JSON text where a field holds more than one value.
+
+Numbers, text, bytes and booleans are columns of their own kind; tuples, dicts and Structs are JSON text, so that
+the same tables can be had in every database.
+"""
+
+from __future__ import annotations
+
+import operator
+import types
+from collections.abc import Callable
+from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from assay.model import (
+    Attempt,
+    Environment,
+    Event,
+    Member,
+    Organization,
+    PemFile,
+    Profile,
+    Project,
+    PublicToken,
+    Secret,
+    Session,
+    SigningKey,
+    User,
+)
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+Parameters = dict[str, Any]
+
+
+class Rows(Generic[R]):
+    """How one kind of record is written to and read from its table. Made once per kind."""
+
+    def __init__(self, record: type[R], *, without: tuple[str, ...] = ()) -> None:
+        kinds = {field.name: field.type for field in msgspec.structs.fields(record) if field.name not in without}
+        self.columns = tuple(kinds)
+        self._record = record
+        self._values = operator.attrgetter(*kinds)
+        self._encoded = tuple(name for name, kind in kinds.items() if _is_json(kind))
+        self._decoded = tuple(
+            (position, _decoder(kind)) for position, kind in enumerate(kinds.values()) if _is_json(kind) or kind is bool
+        )
+
+    def parameters(self, record: R) -> Parameters:
+        """The record's columns as named parameters of a statement."""
+        values: Parameters = dict(zip(self.columns, self._values(record), strict=True))
+        for name in self._encoded:
+            values[name] = json_text(values[name])
+        return values
+
+    def record(self, row: tuple[Any, ...]) -> R:
+        """The record of a row that was selected with ``columns``, in their order."""
+        values = list(row)
+        for position, decode in self._decoded:
+            values[position] = decode(values[position])
+        return self._record(**dict(zip(self.columns, values, strict=True)))
+
+
+def json_text(value: object) -> str:
+    """Compact JSON, as it stands in a column."""
+    return msgspec.json.encode(value).decode()
+
+
+def _is_json(kind: object) -> bool:
+    """Whether values of this type need JSON text; optional ones are plain types with null."""
+    origin = get_origin(kind)
+    if origin is Literal:
+        return False
+    if origin in {Union, types.UnionType}:
+        return any(_is_json(one) for one in get_args(kind))
+    return kind not in {int, str, bytes, bool, type(None)}
+
+
+def _decoder(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type, in any of its spellings
+    return bool if kind is bool else msgspec.json.Decoder(kind).decode
+
+
+PROJECT = Rows(Project)
+ENVIRONMENT = Rows(Environment)
+SECRET = Rows(Secret)
+PUBLIC_TOKEN = Rows(PublicToken)
+SIGNING_KEY = Rows(SigningKey)
+PROFILE = Rows(Profile, without=("pem_files",))
+PEM_FILE = Rows(PemFile)
+ORGANIZATION = Rows(Organization)
+MEMBER = Rows(Member)
+USER = Rows(User)
+SESSION = Rows(Session)
+ATTEMPT = Rows(Attempt)
+EVENT = Rows(Event)

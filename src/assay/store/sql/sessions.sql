@@ -1,0 +1,100 @@
+-- guard
+-- What a session write was decided upon still holds at its commit: secret, profile, session passed in.
+exists (
+    select 1 from secrets g
+    where g.secret_id = :secret_id and g.environment_id = :environment_id and g.revoked_at is null)
+and (:profile_id is null or exists (
+    select 1 from profiles g
+    where g.environment_id = :environment_id and g.profile_id = :profile_id and g.revision = :profile_revision))
+and (:session_number is null or exists (
+    select 1 from sessions g
+    where g.number = :session_number and g.environment_id = :environment_id and g.revoked_at is null
+        and g.expires_at > :now))
+
+-- start_session
+-- A session, if the guard holds and its subject is an active member of the organization or an existing user.
+insert into sessions ({session})
+select {:session}
+where {guard}
+and case :subject_kind
+    when 'member' then exists (
+        select 1 from members m
+        where m.member_id = :subject_id and m.organization_id = :organization_id
+            and m.environment_id = :environment_id and m.status = 'active')
+    when 'user' then exists (
+        select 1 from users u where u.user_id = :subject_id and u.environment_id = :environment_id)
+end
+
+-- update_session
+-- Change a live session, if the guard holds and its subject is still there; null leaves a field as it is.
+update sessions set
+    last_accessed_at = case
+        when :last_accessed_at > last_accessed_at then :last_accessed_at else last_accessed_at end,
+    expires_at = coalesce(:expires_at, expires_at),
+    factors = coalesce(:factors, factors),
+    custom_claims = coalesce(:custom_claims, custom_claims),
+    revision = revision + :revision_step
+where number = :number and environment_id = :environment_id and revoked_at is null and expires_at > :now
+and (:revision is null or revision = :revision)
+and {guard}
+and case sessions.subject_kind
+    when 'member' then exists (
+        select 1 from members m
+        where m.member_id = sessions.subject_id and m.organization_id = sessions.organization_id
+            and m.environment_id = :environment_id and m.status = 'active')
+    when 'user' then exists (
+        select 1 from users u where u.user_id = sessions.subject_id and u.environment_id = :environment_id)
+end
+
+-- revoke_session
+-- End one session that is live.
+update sessions set revoked_at = :revoked_at
+where number = :number and environment_id = :environment_id and revoked_at is null and expires_at > :revoked_at
+
+-- revoke_sessions_of
+-- End every live session of one member or user.
+update sessions set revoked_at = :revoked_at
+where subject_id = :subject_id and subject_kind = :subject_kind and environment_id = :environment_id
+    and revoked_at is null and expires_at > :revoked_at
+
+-- delete_sessions_of_user
+-- All sessions of a user, ended ones included.
+delete from sessions
+where subject_id = :user_id and subject_kind = 'user' and environment_id = :environment_id
+
+-- delete_sessions_of_organization
+-- All sessions of the members of an organization, ended ones included.
+delete from sessions
+where environment_id = :environment_id and subject_kind = 'member' and subject_id in (
+    select m.member_id from members m where m.organization_id = :organization_id)
+
+-- session
+-- One session, live or not.
+select {session} from sessions where number = :number and environment_id = :environment_id
+
+-- sessions_of
+-- The live sessions of one subject, oldest first.
+select {session} from sessions
+where subject_id = :subject_id and subject_kind = :subject_kind and environment_id = :environment_id
+    and revoked_at is null and expires_at > :now
+order by number
+
+-- record_attempt
+-- What became of one attest.
+insert into attempts ({attempt}) values ({:attempt})
+
+-- record_event
+-- One line of the audit record.
+insert into events ({event}) values ({:event})
+
+-- attempts
+-- The newest attempts of an environment, newest first.
+select {attempt} from attempts where environment_id = :environment_id order by number desc limit :limit
+
+-- events
+-- The newest events of an environment, newest first.
+select {event} from events where environment_id = :environment_id order by number desc limit :limit
+
+-- all_events
+-- The newest events of all environments, newest first.
+select {event} from events order by number desc limit :limit

@@ -1,0 +1,271 @@
+# ruff: noqa: D102 - what each method promises stands once, on the protocol
+"""The embedded store: one SQLite file, one writer, and readers beside it.
+
+Reads run where they are asked for, on a connection of their own: a point read takes less time than handing it to
+a thread would. Each sees the last commit; those of several statements see one and the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from assay import errors, ids
+from assay.model import (
+    Attempt,
+    Caller,
+    Environment,
+    Event,
+    Member,
+    Organization,
+    Profile,
+    Project,
+    Secret,
+    Session,
+    SessionView,
+    SigningKey,
+    SubjectKind,
+    User,
+)
+from assay.store import Search, Write, rows, sqlite_files
+from assay.store.filters import Target
+from assay.store.plans import plan
+from assay.store.rows import Parameters, R, Rows, json_text
+from assay.store.search import names_deleted, query
+from assay.store.sqlite_writer import Writer
+from assay.store.statements import STATEMENTS
+
+
+async def open_sqlite(path: str, *, busy_seconds: float = sqlite_files.BUSY_SECONDS) -> SqliteStore:
+    """Open the file, making and migrating it as needed. Raises opening.SchemaTooNew and opening.StoreFault."""
+    await asyncio.to_thread(sqlite_files.prepare, path, busy_seconds)
+    writer = Writer(lambda: sqlite_files.connect(path, busy_seconds))
+    return SqliteStore(sqlite_files.connect_reader(path), writer)
+
+
+class SqliteStore:
+    """A :class:`assay.store.Store` in one file."""
+
+    def __init__(self, reader: sqlite3.Connection, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def close(self) -> None:
+        await self._writer.close()
+        self._reader.close()
+
+    async def write(self, write: Write) -> None:
+        await self._writer.commit(plan(write))
+
+    async def ping(self) -> None:
+        self._select("projects_exist", {})
+
+    async def schema(self) -> int:
+        return int(self._select("schema", {})[0][0])
+
+    # -- tenancy
+
+    async def root_key_check(self) -> bytes | None:
+        found: list[tuple[bytes]] = self._select("root_key_check", {})
+        return found[0][0] if found else None
+
+    async def caller(self, environment_id: str, secret_hash: bytes) -> Caller | None:
+        found = self._select("caller", {"environment_id": environment_id, "secret_hash": secret_hash})
+        if not found:
+            return None
+        row, split = found[0], len(rows.ENVIRONMENT.columns)
+        return Caller(
+            environment=rows.ENVIRONMENT.record(row[:split]),
+            secret=rows.SECRET.record(row[split:-1]),
+            signing_kid=row[-1],
+        )
+
+    async def secret_is_live(self, environment_id: str, secret_id: str) -> bool:
+        return bool(self._select("secret_is_live", {"environment_id": environment_id, "secret_id": secret_id}))
+
+    async def projects(self) -> list[Project]:
+        return self._all("projects", rows.PROJECT)
+
+    async def environment(self, environment_id: str) -> Environment | None:
+        return self._one("environment", rows.ENVIRONMENT, environment_id=environment_id)
+
+    async def environments(self, project_id: str) -> list[Environment]:
+        return self._all("environments", rows.ENVIRONMENT, project_id=project_id)
+
+    async def secrets(self, environment_id: str) -> list[Secret]:
+        return self._all("secrets", rows.SECRET, environment_id=environment_id)
+
+    async def signing_keys(self, environment_id: str) -> list[SigningKey]:
+        return self._all("signing_keys", rows.SIGNING_KEY, environment_id=environment_id)
+
+    async def all_signing_keys(self) -> list[SigningKey]:
+        return self._all("all_signing_keys", rows.SIGNING_KEY)
+
+    # -- trust
+
+    async def profile(self, environment_id: str, profile_id: str) -> Profile | None:
+        with self._snapshot():
+            found = self._one("profile", rows.PROFILE, environment_id=environment_id, profile_id=profile_id)
+            return None if found is None else self._with_pem_files(found)
+
+    async def profiles(self, environment_id: str) -> list[Profile]:
+        with self._snapshot():
+            found = self._all("profiles", rows.PROFILE, environment_id=environment_id)
+            return [self._with_pem_files(profile) for profile in found]
+
+    def _with_pem_files(self, profile: Profile) -> Profile:
+        if profile.public_key_type != "PEM":
+            return profile
+        key = {"environment_id": profile.environment_id, "profile_id": profile.profile_id}
+        return msgspec.structs.replace(profile, pem_files=tuple(self._all("pem_files", rows.PEM_FILE, **key)))
+
+    # -- people
+
+    async def organization(self, environment_id: str, reference: str, *, by_slug: bool) -> Organization | None:
+        with self._snapshot():
+            return self._organization(environment_id, reference, by_slug=by_slug)
+
+    def _organization(self, environment_id: str, reference: str, *, by_slug: bool) -> Organization | None:
+        """No external id has the form of one of our own (decisions D3), so one look is enough for those."""
+        key = {"environment_id": environment_id, "reference": reference}
+        if ids.is_own_form(reference):
+            return self._one("organization_by_id", rows.ORGANIZATION, **key)
+        found = self._one("organization_by_external_id", rows.ORGANIZATION, **key)
+        if found is None and by_slug:
+            found = self._one("organization_by_slug", rows.ORGANIZATION, **key)
+        return found
+
+    async def member(self, environment_id: str, organization_id: str, reference: str) -> Member | None:
+        name = "member_of_organization" if ids.is_own_form(reference) else "member_by_external_id"
+        return self._member(name, environment_id, organization_id, reference)
+
+    async def member_by_id(self, environment_id: str, member_id: str) -> Member | None:
+        return self._one("member_by_id", rows.MEMBER, environment_id=environment_id, reference=member_id)
+
+    async def member_by_email(self, environment_id: str, organization_id: str, email: str) -> Member | None:
+        return self._member("member_by_email", environment_id, organization_id, email)
+
+    async def member_candidates(
+        self, environment_id: str, organization_id: str, external_id: str | None, email: str | None
+    ) -> tuple[Member | None, Member | None]:
+        with self._snapshot():
+            return (
+                self._member("member_by_external_id", environment_id, organization_id, external_id),
+                self._member("member_by_email", environment_id, organization_id, email),
+            )
+
+    def _member(self, name: str, environment_id: str, organization_id: str, reference: str | None) -> Member | None:
+        if reference is None:
+            return None
+        key = {"environment_id": environment_id, "organization_id": organization_id, "reference": reference}
+        return self._one(name, rows.MEMBER, **key)
+
+    async def member_count(self, environment_id: str, organization_id: str) -> int:
+        key = {"environment_id": environment_id, "organization_id": organization_id}
+        return int(self._select("member_count", key)[0][0])
+
+    async def user(self, environment_id: str, reference: str) -> User | None:
+        name = "user_by_id" if ids.is_own_form(reference) else "user_by_external_id"
+        return self._user(name, environment_id, reference)
+
+    async def user_candidates(
+        self, environment_id: str, external_id: str | None, email: str | None
+    ) -> tuple[User | None, User | None]:
+        with self._snapshot():
+            return (
+                self._user("user_by_external_id", environment_id, external_id),
+                self._user("user_by_email", environment_id, email),
+            )
+
+    def _user(self, name: str, environment_id: str, reference: str | None) -> User | None:
+        if reference is None:
+            return None
+        return self._one(name, rows.USER, environment_id=environment_id, reference=reference)
+
+    async def search_organizations(self, search: Search) -> tuple[list[Organization], int]:
+        return self._search("organizations", rows.ORGANIZATION, search)
+
+    async def search_members(self, search: Search, organization_ids: tuple[str, ...]) -> tuple[list[Member], int]:
+        scope = {"organization_ids": json_text(organization_ids), "with_deleted": int(names_deleted(search))}
+        return self._search("members", rows.MEMBER, search, **scope)
+
+    async def search_users(self, search: Search) -> tuple[list[User], int]:
+        return self._search("users", rows.USER, search)
+
+    # -- sessions
+
+    async def session(self, environment_id: str, number: int) -> SessionView | None:
+        with self._snapshot():
+            session = self._one("session", rows.SESSION, environment_id=environment_id, number=number)
+            if session is None:
+                return None
+            subject = {"environment_id": environment_id, "reference": session.subject_id}
+            if session.subject_kind == "user":
+                return SessionView(session=session, user=self._one("user_by_id", rows.USER, **subject))
+            organization = {"environment_id": environment_id, "reference": session.organization_id}
+            return SessionView(
+                session=session,
+                member=self._one("member_by_id", rows.MEMBER, **subject),
+                organization=self._one("organization_by_id", rows.ORGANIZATION, **organization),
+            )
+
+    async def sessions_of(
+        self, environment_id: str, subject_kind: SubjectKind, subject_id: str, now: int
+    ) -> list[Session]:
+        return self._all(
+            "sessions_of",
+            rows.SESSION,
+            environment_id=environment_id,
+            subject_kind=subject_kind,
+            subject_id=subject_id,
+            now=now,
+        )
+
+    # -- records
+
+    async def attempts(self, environment_id: str, limit: int) -> list[Attempt]:
+        return self._all("attempts", rows.ATTEMPT, environment_id=environment_id, limit=limit)
+
+    async def events(self, environment_id: str | None, limit: int) -> list[Event]:
+        if environment_id is None:
+            return self._all("all_events", rows.EVENT, limit=limit)
+        return self._all("events", rows.EVENT, environment_id=environment_id, limit=limit)
+
+    # -- how reads are done
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Let the statements inside see one commit. Nothing inside may wait: the connection is shared."""
+        self._run("begin", {})
+        try:
+            yield
+        finally:
+            if self._reader.in_transaction:  # a fault of the file may have ended it already
+                self._run("rollback", {})
+
+    def _one(self, name: str, shape: Rows[R], **parameters: object) -> R | None:
+        found = self._select(name, parameters)
+        return shape.record(found[0]) if found else None
+
+    def _all(self, name: str, shape: Rows[R], **parameters: object) -> list[R]:
+        return [shape.record(row) for row in self._select(name, parameters)]
+
+    def _search(self, target: Target, shape: Rows[R], search: Search, **scope: object) -> tuple[list[R], int]:
+        wanted = query(target, search, **scope)
+        with self._snapshot():
+            page = [shape.record(row) for row in self._run(wanted.page, wanted.parameters)]
+            return page, int(self._run(wanted.total, wanted.parameters)[0][0])
+
+    def _select(self, name: str, parameters: Parameters) -> list[Any]:
+        return self._run(STATEMENTS[name], parameters)
+
+    def _run(self, sql: str, parameters: Parameters) -> list[Any]:
+        try:
+            return self._reader.execute(sql, parameters).fetchall()
+        except sqlite3.Error as fault:
+            raise errors.StoreUnavailable(detail=f"reading: {fault}") from None

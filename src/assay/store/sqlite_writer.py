@@ -1,0 +1,188 @@
+"""The one writer of an SQLite file: a thread that commits the writes of many requests at once.
+
+An fsync costs as much as everything else about a small write, so all writes of one tick of the event loop, and all
+that came while the last commit was under way, share one transaction. Each has a savepoint of its own: what one of
+them may not do leaves the others alone. Nobody is told anything before the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from assay import errors
+from assay.store import Conflict, Stale, UniqueKey
+from assay.store.plans import Plan
+
+MAX_BATCH = 512
+"""So many writes share a commit at most: the first of them waits for the last."""
+
+_CONFLICTS: Mapping[str, UniqueKey] = {
+    "projects.slug": "project_slug",
+    "profiles.environment_id, profiles.profile_id": "profile_id",
+    "organizations.environment_id, organizations.slug": "organization_slug",
+    "organizations.environment_id, organizations.external_id": "organization_external_id",
+    "member_emails.organization_id, member_emails.email": "member_email",
+    "members.organization_id, members.external_id": "member_external_id",
+    "users.environment_id, users.email": "user_email",
+    "users.environment_id, users.phone_number": "user_phone_number",
+    "users.environment_id, users.external_id": "user_external_id",
+    "sessions.number": "session_number",
+    "signing_keys.environment_id": "signing_key",
+    "signing_keys.environment_id, signing_keys.kid": "signing_key",
+}
+
+_UNIQUE = "UNIQUE constraint failed: "
+
+
+class Job(NamedTuple):
+    """A plan, and whoever waits for it."""
+
+    plan: Plan
+    answer: asyncio.Future[None]
+
+
+class Writer:
+    """Takes plans on the event loop and answers them from its thread. ``connect`` opens its connection."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._connection: sqlite3.Connection | None = None
+        self._loop = asyncio.get_running_loop()
+        self._tick: list[Job] = []
+        self._closed = False
+        self._queue: SimpleQueue[list[Job] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="assay-store-writer", daemon=True)
+        self._thread.start()
+
+    # -- on the event loop
+
+    async def commit(self, plan: Plan) -> None:
+        """Run the plan and make it durable. Raises Conflict, Stale or errors.StoreUnavailable."""
+        if self._closed:
+            raise errors.StoreUnavailable(detail="the store is closed")
+        if not self._tick:
+            self._loop.call_soon(self._hand_over)
+        job = Job(plan, self._loop.create_future())
+        self._tick.append(job)
+        await job.answer
+
+    async def close(self) -> None:
+        """Commit what was handed over, then end the thread and its connection."""
+        if self._closed:
+            return
+        self._closed = True
+        self._hand_over()
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        """Wake the thread once for everything that this tick brought; waking it per write costs more than the write."""
+        if self._tick:
+            self._queue.put(self._tick)
+            self._tick = []
+
+    # -- in the thread
+
+    def _run(self) -> None:
+        waiting: deque[Job] = deque()
+        is_open = True
+        while is_open or waiting:
+            is_open = self._collect(waiting) and is_open
+            batch = [waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH))]
+            if batch:
+                self._answer(batch, self._commit(batch))
+        if self._connection is not None:
+            self._connection.close()
+
+    def _collect(self, waiting: deque[Job]) -> bool:
+        """Take all that has been handed over, waiting if there is nothing to do. False when no more will come."""
+        try:
+            while (jobs := self._queue.get(block=not waiting)) is not None:
+                waiting.extend(jobs)
+        except Empty:
+            return True
+        return False
+
+    def _commit(self, batch: list[Job]) -> list[Exception | None]:
+        """What became of each job: None when it is durable, else what to raise."""
+        try:
+            connection = self._connection = self._connection or self._connect()
+            connection.execute("begin immediate")
+            outcomes = [_attempt(connection, job.plan) for job in batch]
+            connection.execute("commit")
+        except Exception as fault:  # noqa: BLE001 - the thread must outlive whatever a batch does to it
+            self._abandon()
+            return [errors.StoreUnavailable(detail=f"writing: {fault}") for _ in batch]
+        return outcomes
+
+    def _abandon(self) -> None:
+        """Keep nothing of the batch; when even that fails, start over with a new connection."""
+        connection = self._connection
+        if connection is None or not connection.in_transaction:
+            return
+        try:
+            connection.execute("rollback")
+        except sqlite3.Error:
+            self._connection = None
+            connection.close()
+
+    def _answer(self, batch: list[Job], outcomes: list[Exception | None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(_tell, batch, outcomes)
+        except RuntimeError:  # the loop was closed before the store: nobody waits any more
+            return
+
+
+def _tell(batch: list[Job], outcomes: list[Exception | None]) -> None:
+    for job, outcome in zip(batch, outcomes, strict=True):
+        if job.answer.done():  # whoever waited has been cancelled; the write stands all the same
+            continue
+        if outcome is None:
+            job.answer.set_result(None)
+        else:
+            job.answer.set_exception(outcome)
+
+
+def _attempt(connection: sqlite3.Connection, plan: Plan) -> Exception | None:
+    """Run one plan so that it happens as a whole or not at all. Raises what concerns the whole batch."""
+    connection.execute("savepoint one")
+    try:
+        _run_steps(connection, plan)
+    except Exception as fault:
+        if _concerns_all(fault):
+            raise
+        connection.execute("rollback to one")
+        connection.execute("release one")
+        return _verdict(fault)
+    connection.execute("release one")
+    return None
+
+
+def _concerns_all(fault: Exception) -> bool:
+    """Whether the database is at fault, not one write: a full disk, a lock held for too long, a damaged file."""
+    return isinstance(fault, sqlite3.OperationalError) or type(fault) is sqlite3.DatabaseError
+
+
+def _run_steps(connection: sqlite3.Connection, plan: Plan) -> None:
+    for step in plan:
+        changed = connection.execute(step.sql, step.parameters).rowcount
+        if changed == 0 and step.otherwise != "go on":
+            if step.otherwise == "stop":
+                return
+            raise Stale
+
+
+def _verdict(fault: Exception) -> Exception:
+    """Name the promise that SQLite found broken; any other fault goes to the caller as it is."""
+    if not isinstance(fault, sqlite3.IntegrityError):
+        return fault
+    if fault.sqlite_errorname == "SQLITE_CONSTRAINT_FOREIGNKEY":
+        return Stale()
+    key = _CONFLICTS.get(str(fault).removeprefix(_UNIQUE))
+    return fault if key is None else Conflict(key)

@@ -1,0 +1,1 @@
+"""What the service does: one module per thing, the same for every edge."""

@@ -1,0 +1,64 @@
+"""What every story is handed: the world it works in, and the call it answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from assay.config import Settings
+from assay.keys.keyset import KeySets
+from assay.keys.signing import Signer
+from assay.keys.token_seal import TokenSeal
+from assay.model import Caller, Environment, Event, Member
+from assay.store import Store
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """The world of a story.
+
+    ``clock`` gives seconds since the epoch, as a float, so that tests can turn it. ``cursor_key`` is 32 bytes that
+    authenticate the cursors of searches (decisions D30).
+    """
+
+    store: Store
+    keys: KeySets
+    signer: Signer
+    token_seal: TokenSeal
+    settings: Settings
+    cursor_key: bytes
+    clock: Callable[[], float] = time.time
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """The member whose session came in the member-session header; the call runs with its permissions (D19)."""
+
+    member: Member
+    session_roles: tuple[str, ...]
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One authenticated request: who calls, under which request id, and with whose permissions (None: all)."""
+
+    caller: Caller
+    request_id: str
+    actor: Actor | None = None
+
+    @property
+    def environment(self) -> Environment:
+        """The tenant this call may touch."""
+        return self.caller.environment
+
+    def event(self, now: int, action: str, target: str, **details: object) -> Event:
+        """The audit line of a change made by this call."""
+        actor = self.actor.member.member_id if self.actor else self.caller.secret.secret_id
+        return Event(
+            environment_id=self.environment.environment_id,
+            action=action,
+            target=target,
+            actor=actor,
+            request_id=self.request_id,
+            details=details,
+            created_at=now,
+        )

@@ -1,0 +1,186 @@
+"""Projects, their environments, the secrets that open them, and the keys that sign for them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from typing import Any
+
+import msgspec
+
+from assay import errors, ids, store
+from assay.model import Caller, Environment, Event, Kind, Project, PublicToken, Secret, SigningKey, Vertical
+from assay.stories.context import Context
+
+_SECRET_BYTES = 32
+_MAX_NAME = 128
+_DUMMY_HASH = hashlib.sha256(b"compared with when there is nothing to compare with").digest()
+
+
+class NewProject(msgspec.Struct, frozen=True, kw_only=True):
+    """A project as it was just made, with one environment's credentials: the only time the secret is shown."""
+
+    project: Project
+    environment: Environment
+    secret: str
+    public_token: str
+
+
+class ProjectListing(msgspec.Struct, frozen=True, kw_only=True):
+    """A project and its environments."""
+
+    project: Project
+    environments: list[Environment]
+
+
+async def authenticate_caller(ctx: Context, project_id: str, secret: str) -> Caller:
+    """The caller that these Basic credentials name. Raises UnauthorizedCredentials, alike for whatever is wrong.
+
+    One statement finds both or nothing, and something is compared in either case, so that the time taken does not
+    tell a known project from an unknown one (security R44, R45).
+    """
+    secret_hash = hash_secret(secret)
+    caller = await ctx.store.caller(project_id, secret_hash)
+    stored = caller.secret.secret_hash if caller else _DUMMY_HASH
+    if not hmac.compare_digest(stored, secret_hash) or caller is None:
+        raise errors.UnauthorizedCredentials
+    return caller
+
+
+async def create_project(ctx: Context, name: str, vertical: Vertical, *, kind: Kind = "test", actor: str) -> NewProject:
+    """A project with a LIVE and a TEST environment (decisions D23), and credentials of the one of ``kind``.
+
+    Raises InvalidProjectName, ProjectSlugAlreadyUsed.
+    """
+    if not 1 <= len(name.strip()) <= _MAX_NAME or not name.isprintable():
+        raise errors.InvalidProjectName
+    now = int(ctx.clock())
+    project = Project(
+        project_id=f"project-{ids.uuid7()}", slug=_slug(name), name=name, vertical=vertical, created_at=now
+    )
+    environments = tuple(_environment(project, each, now) for each in ("live", "test"))
+    shown = next(environment for environment in environments if environment.kind == kind)
+    secret, plain = new_secret(shown, now)
+    public_token = PublicToken(
+        public_token=f"public-token-{kind}-{ids.uuid7()}", environment_id=shown.environment_id, created_at=now
+    )
+    event = _event(ctx, None, "project.created", project.project_id, actor)
+    write = store.CreateProject(
+        project=project, environments=environments, secrets=(secret,), public_tokens=(public_token,), events=(event,)
+    )
+    try:
+        await ctx.store.write(write)
+    except store.Conflict:
+        raise errors.ProjectSlugAlreadyUsed from None
+    return NewProject(project=project, environment=shown, secret=plain, public_token=public_token.public_token)
+
+
+async def list_projects(ctx: Context) -> list[ProjectListing]:
+    """All projects with their environments, oldest first."""
+    return [
+        ProjectListing(project=project, environments=await ctx.store.environments(project.project_id))
+        for project in await ctx.store.projects()
+    ]
+
+
+async def require_environment(ctx: Context, environment_id: str) -> Environment:
+    """The environment with this id. Raises ProjectNotFound."""
+    environment = await ctx.store.environment(environment_id)
+    if environment is None:
+        raise errors.ProjectNotFound
+    return environment
+
+
+async def create_secret(ctx: Context, environment_id: str, *, actor: str) -> tuple[Secret, str]:
+    """One more secret, and its plain text, shown this once. Raises ProjectNotFound."""
+    environment = await require_environment(ctx, environment_id)
+    secret, plain = new_secret(environment, int(ctx.clock()))
+    event = _event(ctx, environment_id, "secret.created", secret.secret_id, actor)
+    await ctx.store.write(store.CreateSecret(secret=secret, events=(event,)))
+    return secret, plain
+
+
+async def list_secrets(ctx: Context, environment_id: str) -> list[Secret]:
+    """All secrets of an environment, oldest first, revoked ones included. Raises ProjectNotFound."""
+    await require_environment(ctx, environment_id)
+    return await ctx.store.secrets(environment_id)
+
+
+async def revoke_secret(ctx: Context, environment_id: str, secret_id: str, *, actor: str) -> None:
+    """From now on the secret opens nothing. Raises ProjectNotFound, SecretNotFound."""
+    await require_environment(ctx, environment_id)
+    event = _event(ctx, environment_id, "secret.revoked", secret_id, actor)
+    write = store.RevokeSecret(
+        environment_id=environment_id, secret_id=secret_id, revoked_at=int(ctx.clock()), events=(event,)
+    )
+    try:
+        await ctx.store.write(write)
+    except store.Stale:
+        raise errors.SecretNotFound from None
+
+
+async def jwks(ctx: Context, environment_id: str) -> list[dict[str, Any]]:
+    """The public keys that verify this environment's session JWTs. Raises ProjectNotFound."""
+    return await ctx.signer.published(await require_environment(ctx, environment_id))
+
+
+async def list_keys(ctx: Context, environment_id: str) -> list[SigningKey]:
+    """The signing keys of an environment, oldest first. Raises ProjectNotFound."""
+    await require_environment(ctx, environment_id)
+    return await ctx.store.signing_keys(environment_id)
+
+
+async def rotate_keys(ctx: Context, environment_id: str, *, actor: str) -> list[SigningKey]:
+    """The next key signs from now on, and another is made and published (decisions D25).
+
+    Raises ProjectNotFound, NextSigningKeyMissing.
+    """
+    environment = await require_environment(ctx, environment_id)
+    event = _event(ctx, environment_id, "signing_keys.rotated", environment_id, actor)
+    try:
+        return await ctx.signer.rotate(environment, event)
+    except store.Stale:
+        raise errors.NextSigningKeyMissing from None
+
+
+def new_secret(environment: Environment, now: int) -> tuple[Secret, str]:
+    """256 random bits as a secret, and its record (decisions D27)."""
+    kind = environment.kind
+    plain = f"secret-{kind}-{base64.urlsafe_b64encode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip('=')}"
+    record = Secret(
+        secret_id=ids.new("secret-id", kind),
+        environment_id=environment.environment_id,
+        secret_hash=hash_secret(plain),
+        last_four=plain[-4:],
+        created_at=now,
+    )
+    return record, plain
+
+
+def hash_secret(secret: str) -> bytes:
+    """What is kept of a secret: SHA-256; 256 random bits need no slow hash (security part d)."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _environment(project: Project, kind: Kind, now: int) -> Environment:
+    return Environment(
+        environment_id=ids.new("project", kind),
+        project_id=project.project_id,
+        slug="production" if kind == "live" else "test",
+        kind=kind,
+        name=f"{project.name} ({kind})",
+        vertical=project.vertical,
+        created_at=now,
+    )
+
+
+def _slug(name: str) -> str:
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "project"
+    return f"{readable}-{secrets.token_hex(2)}"
+
+
+def _event(ctx: Context, environment_id: str | None, action: str, target: str, actor: str) -> Event:
+    return Event(environment_id=environment_id, action=action, target=target, actor=actor, created_at=int(ctx.clock()))

@@ -1,0 +1,22 @@
+"""Which roles may be given to somebody explicitly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from assay import errors
+from assay.model import Vertical
+from assay.rules import permissions
+from assay.stories import authority
+
+
+def assignable(vertical: Vertical, role_ids: Iterable[str]) -> tuple[str, ...]:
+    """The roles, each once, in the order given. Raises InvalidRole, CannotAssignDefaultRole."""
+    known = authority.policy_of(vertical).role_ids()
+    wanted = tuple(dict.fromkeys(role_ids))
+    for role_id in wanted:
+        if role_id == permissions.DEFAULT_ROLE[vertical]:
+            raise errors.CannotAssignDefaultRole
+        if role_id not in known:
+            raise errors.InvalidRole(f"The RBAC policy has no role {role_id!r}.")
+    return wanted

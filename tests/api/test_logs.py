@@ -1,0 +1,170 @@
+"""The log: one line per request, with the id of the answer and nothing that opens anything."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+import structlog
+
+from assay import logs
+from assay.api.server import ServerApi
+from tests.api.asgi import ask, chunks, credentials
+from tests.world import World
+
+SECRET_TEXT = "secret-value-that-must-not-show"
+
+
+async def test_a_line_tells_of_a_request_what_an_operator_needs(world: World) -> None:
+    async with world.client(world.b2b) as client:
+        answer = await client.get("/v1/b2b/organizations/acme", params={"q": "x"})
+    line = world.log_lines()[-1]
+    assert line.pop("time").endswith("Z")
+    assert line.pop("ms") >= 0
+    assert line == {
+        "event": "request",
+        "level": "info",
+        "method": "GET",
+        "route": "/v1/b2b/organizations/{organization_id}",
+        "status": 200,
+        "request_id": answer.json()["request_id"],
+        "environment": world.b2b.project_id,
+    }
+
+
+async def test_a_refusal_is_logged_with_its_code_and_its_private_reason(world: World) -> None:
+    async with world.client(world.b2b) as client:
+        body = world.attest_body(token=world.token(iss="https://elsewhere.example"))
+        answer = await client.post("/v1/b2b/sessions/attest", json=body)
+    line = world.log_lines()[-1]
+    assert (line["status"], line["code"]) == (400, "jwt_invalid_issuer")
+    assert line["request_id"] == answer.json()["request_id"]
+    assert "https://elsewhere.example" in line["detail"]
+    assert "elsewhere" not in answer.text
+
+
+async def test_a_caller_who_is_not_known_yet_writes_no_name_into_the_log(world: World) -> None:
+    await ask(world.app, "GET", "/v1/debug/whoami", headers=[(b"authorization", b"Basic c2VjcmV0LXZhbHVlOng=")])
+    assert world.log_lines()[-1]["environment"] == ""
+    assert b"secret-value" not in world.log_bytes()
+
+
+async def test_probes_are_logged_for_debugging_alone(world: World) -> None:
+    await ask(world.app, "GET", "/healthz")
+    assert world.log_lines()[-1]["level"] == "debug"
+
+
+async def test_nothing_that_opens_anything_reaches_the_log(world: World) -> None:
+    token = world.token()
+    async with world.client(world.b2b) as client:
+        login = (await client.post("/v1/b2b/sessions/attest", json=world.attest_body(token=token))).json()
+        opening = {"session_token": login["session_token"]}
+        await client.post("/v1/b2b/sessions/authenticate", json=opening)
+        await client.post("/v1/b2b/sessions/authenticate", json={"session_jwt": login["session_jwt"][:-4] + "AAAA"})
+        await client.post("/v1/b2b/sessions/attest", json=world.attest_body(token=token[:-4] + "AAAA"))
+        await client.post("/v1/b2b/sessions/attest", json={"profile_id": token, "token": token})
+        await client.get(f"/v1/b2b/sessions/{login['session_token']}")
+        await client.get(f"/v1/b2b/organizations/{login['session_token']}", params=opening)
+        await client.post("/v1/b2b/sessions/revoke", json=opening, headers={"X-Stytch-Member-Session": "wrong"})
+    shown = [world.b2b.secret, login["session_token"], login["session_jwt"], token, token.rpartition(".")[2]]
+    for text in shown:
+        assert text.encode() not in world.log_bytes()
+    assert len(world.log_lines()) == 8
+
+
+class FailingStore:
+    """Breaks in a way that nobody foresaw, quoting what it worked on."""
+
+    async def caller(self, *_wanted: object) -> None:
+        raise RuntimeError(SECRET_TEXT)
+
+
+async def test_what_nobody_foresaw_is_an_answer_and_a_place_in_the_log_without_its_text(world: World) -> None:
+    app = ServerApi(msgspec.structs.replace(world.context, store=FailingStore()))
+    answer = await ask(app, "GET", "/v1/debug/whoami", headers=[credentials(world.b2b)])
+    assert (answer.status, answer.body["error_type"]) == (503, "internal_server_error")
+    assert int(answer.headers["retry-after"]) > 0
+    fault = world.log_lines("fault")[-1]
+    assert fault["request_id"] == answer.body["request_id"]
+    assert fault["exception"][0] == "builtins.RuntimeError"
+    assert any(place.endswith("FailingStore.caller") for place in fault["exception"])
+    assert SECRET_TEXT.encode() not in world.log_bytes()
+    assert SECRET_TEXT not in json.dumps(answer.body)
+
+
+def test_the_places_of_an_exception_name_its_causes_too() -> None:
+    def broken() -> None:
+        try:
+            os.environ[SECRET_TEXT]
+        except KeyError as cause:
+            raise ValueError(SECRET_TEXT) from cause
+
+    with pytest.raises(ValueError, match=SECRET_TEXT) as caught:
+        broken()
+    found = logs.places(caught.value)
+    assert [place for place in found if place.startswith("builtins.")] == ["builtins.ValueError", "builtins.KeyError"]
+    assert SECRET_TEXT not in "".join(found)
+
+
+async def test_a_body_that_fails_to_be_read_leaves_no_trace_of_itself(world: World) -> None:
+    body = chunks(f'{{"token": "{SECRET_TEXT}", "profile_id": 1}}'.encode())
+    await ask(world.app, "POST", "/v1/b2b/sessions/attest", headers=[credentials(world.b2b)], receive=body)
+    assert SECRET_TEXT.encode() not in world.log_bytes()
+
+
+# ---------------------------------------------------------------- what libraries have to say
+
+
+@pytest.fixture
+def adopted() -> Iterator[io.BytesIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.BytesIO()
+    logs.configure("info", stream)
+    logs.adopt_libraries()
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def lines(stream: io.BytesIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_library_warning_is_a_line_without_its_arguments(adopted: io.BytesIO) -> None:
+    logging.getLogger("some.library").warning("Cannot read %s", SECRET_TEXT)
+    (line,) = lines(adopted)
+    assert (line["event"], line["level"], line["logger"]) == ("library", "warning", "some.library")
+    assert line["message"] == "Cannot read %s"
+    assert SECRET_TEXT not in json.dumps(line)
+
+
+def test_a_library_error_keeps_the_place_and_loses_the_text(adopted: io.BytesIO) -> None:
+    try:
+        int(SECRET_TEXT)
+    except ValueError:
+        logging.getLogger("asyncio").exception("Task exception was never retrieved\nfuture: %s", SECRET_TEXT)
+    (line,) = lines(adopted)
+    assert line["message"] == "Task exception was never retrieved"
+    assert line["exception"][0] == "builtins.ValueError"
+    assert SECRET_TEXT not in json.dumps(line)
+
+
+def test_library_chatter_is_left_out(adopted: io.BytesIO) -> None:
+    logging.getLogger("httpx").info("HTTP Request: GET %s", SECRET_TEXT)
+    assert lines(adopted) == []
+
+
+def test_lines_below_the_level_are_left_out() -> None:
+    stream = io.BytesIO()
+    logs.configure("warning", stream)
+    log = structlog.get_logger()
+    log.info("quiet")
+    log.warning("loud")
+    assert [line["event"] for line in lines(stream)] == ["loud"]

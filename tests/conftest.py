@@ -1,0 +1,25 @@
+"""Fixtures for every test; what they hold is told where it is made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests.world import World, open_world
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A whole Assay in this process; see ``tests/world.py``."""
+    async with open_world(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    """No test writes into the log of another one."""
+    yield
+    structlog.reset_defaults()

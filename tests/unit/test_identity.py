@@ -1,0 +1,327 @@
+"""The linking decision, case by case (decisions D2 to D5, D20, D21)."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from assay import errors
+from assay.model import Member, Organization, RetiredEmail, User
+from assay.rules import identity as linking
+from assay.rules.identity import Linked, NewOrganization, NewPerson
+from assay.rules.mapping import Identity
+from assay.rules.permissions import DEFAULT_POLICY
+
+ISSUER = "https://issuer.example"
+OTHER_ISSUER = "https://other.example"
+
+
+def identity(**changes: object) -> Identity:
+    usual = Identity(
+        token_id="t1",
+        email="ada@example.com",
+        email_verified="verified",
+        external_id=None,
+        organization=None,
+        organization_name=None,
+        role_ids=None,
+    )
+    return msgspec.structs.replace(usual, **changes)
+
+
+def member(**changes: object) -> Member:
+    usual = Member(
+        environment_id="e",
+        organization_id="o",
+        member_id="member-a",
+        email="ada@example.com",
+        email_verified=True,
+        created_at=1,
+        updated_at=1,
+    )
+    return msgspec.structs.replace(usual, **changes)
+
+
+def organization(organization_id: str) -> Organization:
+    return Organization(
+        environment_id="e", organization_id=organization_id, name="A", slug="a", created_at=1, updated_at=1
+    )
+
+
+def link(
+    who: Identity, by_external_id: Member | None, by_email: Member | None, *, can_jit: bool = False
+) -> Linked | NewPerson:
+    return linking.link(who, ISSUER, by_external_id, by_email, can_jit=can_jit, not_found=errors.MemberNotFound)
+
+
+ADA = member()
+BEN = member(member_id="member-b", email="ben@example.com")
+ADA_NAMED = member(external_id="x1", external_id_issuer=ISSUER)
+ADA_NAMED_BY_API = member(external_id="x1", external_id_issuer=None)
+ADA_NAMED_ELSEWHERE = member(external_id="x1", external_id_issuer=OTHER_ISSUER)
+ADA_NAMED_OTHERWISE = member(external_id="x2", external_id_issuer=ISSUER)
+
+
+@pytest.mark.parametrize(
+    ("who", "by_external_id", "by_email", "expected"),
+    [
+        pytest.param(identity(), None, ADA, "member-a", id="verified mail finds"),
+        pytest.param(identity(email_verified="silent"), None, ADA, "member-a", id="silent mail finds"),
+        pytest.param(identity(external_id="x1"), ADA_NAMED, ADA_NAMED, "member-a", id="both find the same"),
+        pytest.param(identity(external_id="x1"), ADA_NAMED, None, "member-a", id="external id alone finds"),
+        pytest.param(
+            identity(external_id="x1"), ADA_NAMED_BY_API, None, "member-a", id="external id set by API, any issuer"
+        ),
+        pytest.param(identity(email=None, external_id="x1"), ADA_NAMED, None, "member-a", id="no mail, external id"),
+        pytest.param(
+            identity(email="new@example.com", external_id="x1"),
+            ADA_NAMED,
+            None,
+            "member-a",
+            id="mail changed at issuer",
+        ),
+        pytest.param(
+            identity(email_verified="unverified", external_id="x1"),
+            ADA_NAMED,
+            None,
+            "member-a",
+            id="unverified mail, external id finds",
+        ),
+        pytest.param(
+            identity(email_verified="unverified", external_id="x1", email="ben@example.com"),
+            ADA_NAMED,
+            BEN,
+            "member-a",
+            id="somebody's unverified mail does not contradict",
+        ),
+        pytest.param(identity(external_id="x1"), None, ADA, "member-a", id="mail finds, external id is attached"),
+    ],
+)
+def test_the_token_names_one_person(
+    who: Identity, by_external_id: Member | None, by_email: Member | None, expected: str
+) -> None:
+    linked = link(who, by_external_id, by_email)
+    assert isinstance(linked, Linked)
+    assert linking._id_of(linked.person) == expected
+
+
+@pytest.mark.parametrize(
+    ("who", "by_external_id", "by_email", "refusal"),
+    [
+        pytest.param(
+            identity(external_id="x1", email="ben@example.com"),
+            ADA_NAMED,
+            BEN,
+            errors.TrustedAuthTokenIdentityConflict,
+            id="external id finds A, mail finds B",
+        ),
+        pytest.param(
+            identity(external_id="x1"),
+            None,
+            ADA_NAMED_OTHERWISE,
+            errors.TrustedAuthTokenIdentityConflict,
+            id="the one found by mail carries another external id",
+        ),
+        pytest.param(
+            identity(external_id="x1"),
+            ADA_NAMED_ELSEWHERE,
+            ADA_NAMED_ELSEWHERE,
+            errors.TrustedAuthTokenIdentityConflict,
+            id="the external id belongs to another issuer",
+        ),
+        pytest.param(
+            identity(email="old@example.com"),
+            None,
+            member(retired_emails=(RetiredEmail(email_id="email-1", email_address="old@example.com"),)),
+            errors.TrustedAuthTokenIdentityConflict,
+            id="the mail is a retired one",
+        ),
+        pytest.param(
+            identity(email_verified="unverified"),
+            None,
+            ADA,
+            errors.TrustedAuthTokenEmailNotVerified,
+            id="unverified mail does not find",
+        ),
+        pytest.param(
+            identity(email_verified="unverified", external_id="x1"),
+            None,
+            ADA,
+            errors.TrustedAuthTokenEmailNotVerified,
+            id="unverified mail does not attach an external id",
+        ),
+        pytest.param(identity(), None, None, errors.MemberNotFound, id="nobody, and nobody may be made"),
+        pytest.param(
+            identity(email=None, external_id="x1"), None, None, errors.MemberNotFound, id="nobody by external id"
+        ),
+    ],
+)
+def test_what_is_not_one_person_is_refused(
+    who: Identity, by_external_id: Member | None, by_email: Member | None, refusal: type[errors.Error]
+) -> None:
+    with pytest.raises(refusal):
+        link(who, by_external_id, by_email)
+
+
+def test_an_attached_external_id_remembers_the_issuer() -> None:
+    linked = link(identity(external_id="x1"), None, ADA)
+    assert isinstance(linked, Linked)
+    assert linked.changed
+    assert (linked.person.external_id, linked.person.external_id_issuer) == ("x1", ISSUER)
+
+
+def test_an_unchanged_person_is_not_written() -> None:
+    linked = link(identity(), None, ADA)
+    assert isinstance(linked, Linked)
+    assert linked.person == ADA
+    assert not linked.changed
+
+
+@pytest.mark.parametrize("status", ["pending", "invited"])
+def test_whoever_logs_in_becomes_active(status: str) -> None:
+    linked = link(identity(), None, member(status=status))
+    assert isinstance(linked, Linked)
+    assert linked.person.status == "active"
+    assert linked.changed
+
+
+def test_a_verified_address_verifies_the_same_address_only() -> None:
+    unverified = member(email_verified=False, external_id="x1", external_id_issuer=ISSUER)
+    same = link(identity(external_id="x1"), unverified, unverified)
+    other = link(identity(external_id="x1", email="new@example.com"), unverified, None)
+    silent = link(identity(external_id="x1", email_verified="silent"), unverified, unverified)
+    assert isinstance(same, Linked)
+    assert isinstance(other, Linked)
+    assert isinstance(silent, Linked)
+    assert same.person.email_verified
+    assert not other.person.email_verified
+    assert not silent.person.email_verified
+
+
+def test_a_changed_address_is_noted_and_not_copied() -> None:
+    linked = link(identity(external_id="x1", email="new@example.com"), ADA_NAMED, None)
+    assert isinstance(linked, Linked)
+    assert linked.person.email == "ada@example.com"
+    assert any("another address" in note for note in linked.notes)
+
+
+@pytest.mark.parametrize(("verified", "expected"), [("verified", True), ("silent", False)])
+def test_just_in_time_takes_over_only_verified_as_verified(verified: str, expected: bool) -> None:
+    made = link(identity(email_verified=verified, external_id="x1"), None, None, can_jit=True)
+    assert made == NewPerson(email="ada@example.com", email_verified=expected, external_id="x1")
+
+
+def test_just_in_time_does_not_make_anybody_by_an_unverified_address() -> None:
+    with pytest.raises(errors.TrustedAuthTokenEmailNotVerified):
+        link(identity(email_verified="unverified", external_id="x1"), None, None, can_jit=True)
+
+
+def test_users_are_linked_alike() -> None:
+    user = User(environment_id="e", user_id="user-a", email="ada@example.com", created_at=1, updated_at=1)
+    linked = linking.link(identity(external_id="x1"), ISSUER, None, user, can_jit=False, not_found=errors.UserNotFound)
+    assert isinstance(linked, Linked)
+    assert linked.person.external_id == "x1"
+
+
+# ---------------------------------------------------------------- organizations
+
+ACME = organization("organization-a")
+BETA = organization("organization-b")
+
+
+@pytest.mark.parametrize(
+    ("claim", "by_claim", "by_request", "can_jit"),
+    [
+        pytest.param("acme", ACME, None, False, id="claim alone"),
+        pytest.param(None, None, ACME, False, id="request alone"),
+        pytest.param(None, None, ACME, True, id="request alone, just in time on"),
+        pytest.param("acme", ACME, ACME, False, id="both, the same"),
+    ],
+)
+def test_the_organization_is_the_one_named(
+    claim: str | None,
+    by_claim: Organization | None,
+    by_request: Organization | None,
+    can_jit: bool,
+) -> None:
+    chosen = linking.choose_organization(
+        identity(organization=claim),
+        named_in_request=by_request is not None,
+        by_claim=by_claim,
+        by_request=by_request,
+        can_jit=can_jit,
+    )
+    assert chosen == ACME
+
+
+@pytest.mark.parametrize(
+    ("claim", "named", "by_claim", "by_request", "can_jit", "refusal"),
+    [
+        pytest.param(None, False, None, None, True, errors.TokenMissingOrganizationIdClaim, id="named nowhere"),
+        pytest.param(None, True, None, None, True, errors.OrganizationNotFound, id="unknown in the request"),
+        pytest.param("acme", True, ACME, None, True, errors.OrganizationNotFound, id="unknown beside a known claim"),
+        pytest.param("acme", True, ACME, BETA, True, errors.InvalidTokenOrganizationIdClaim, id="they differ"),
+        pytest.param("new", False, None, None, False, errors.InvalidTokenOrganizationIdClaim, id="unknown claim"),
+        pytest.param(
+            "new", True, None, BETA, True, errors.InvalidTokenOrganizationIdClaim, id="unknown claim, known request"
+        ),
+        pytest.param(
+            "organization-test-01a208a2-7775-7816-9c49-01fdb697237e",
+            False,
+            None,
+            None,
+            True,
+            errors.InvalidTokenOrganizationIdClaim,
+            id="unknown claim in the form of our ids",
+        ),
+    ],
+)
+def test_an_organization_that_is_not_clear_is_refused(
+    claim: str | None,
+    named: bool,
+    by_claim: Organization | None,
+    by_request: Organization | None,
+    can_jit: bool,
+    refusal: type[errors.Error],
+) -> None:
+    with pytest.raises(refusal):
+        linking.choose_organization(
+            identity(organization=claim),
+            named_in_request=named,
+            by_claim=by_claim,
+            by_request=by_request,
+            can_jit=can_jit,
+        )
+
+
+@pytest.mark.parametrize(("name", "expected"), [(None, "icfg_1"), ("Acme", "Acme"), ("n" * 200, "n" * 128)])
+def test_a_just_in_time_organization_is_named_by_its_claims(name: str | None, expected: str) -> None:
+    chosen = linking.choose_organization(
+        identity(organization="icfg_1", organization_name=name),
+        named_in_request=False,
+        by_claim=None,
+        by_request=None,
+        can_jit=True,
+    )
+    assert chosen == NewOrganization("icfg_1", expected)
+
+
+# ---------------------------------------------------------------- roles
+
+
+def test_roles_of_a_token_replace_those_of_its_profile_only() -> None:
+    before = member(token_roles={"p1": ("stytch_admin",), "p2": ("stytch_admin",)})
+    linked = linking.with_token_roles(before, "p1", (), DEFAULT_POLICY["b2b"])
+    assert linked.changed
+    assert linked.person.token_roles == {"p2": ("stytch_admin",)}
+
+
+def test_unknown_roles_are_left_out_and_noted() -> None:
+    linked = linking.with_token_roles(ADA, "p1", ("stytch_admin", "captain"), DEFAULT_POLICY["b2b"])
+    assert linked.person.token_roles == {"p1": ("stytch_admin",)}
+    assert any("captain" in note for note in linked.notes)
+
+
+def test_the_same_roles_again_change_nothing() -> None:
+    before = member(token_roles={"p1": ("stytch_admin",)})
+    assert not linking.with_token_roles(before, "p1", ("stytch_admin",), DEFAULT_POLICY["b2b"]).changed
