@@ -86,14 +86,14 @@ def routes() -> str:
 def command_line() -> str:
     """The page of commands."""
     root = typer.main.get_command(cli.app)
-    commands = list(_commands("assay", root))
-    shared = {_usage(parameter): parameter for _, command in commands for parameter in _shared(command)}
+    found = list(commands("assay", root))
+    shared = {_usage(parameter): parameter for _, command in found for parameter in _shared(command)}
     text = (
         f"{_paragraphs(root.help or '')}\nExit code 0: done. 1: refused, or something is wrong; a sentence on standard"
         " error says what. 2: the command line itself is wrong. Options that many commands have:\n"
     )
     table = _table(_OPTION_TITLES, [_parameter(parameter) for parameter in shared.values()])
-    return _page("Command line", text, table, *(_command(*each) for each in commands))
+    return _page("Command line", text, table, *(_command(*each) for each in found))
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -175,11 +175,11 @@ def _anchor(row: Route) -> str:
 # ---------------------------------------------------------------- command line
 
 
-def _commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - the library's private types
+def commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - the library's private types
     """Every command that does something, with its whole name, groups left out."""
     if hasattr(command, "commands"):
         for word, child in command.commands.items():
-            yield from _commands(f"{name} {word}", child)
+            yield from commands(f"{name} {word}", child)
     else:
         yield name, command
 

@@ -32,7 +32,12 @@ class Server:
     def __init__(self, arguments: list[str], environ: Mapping[str, str]) -> None:
         self.log: list[str] = []
         self.process = subprocess.Popen(
-            arguments, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+            arguments,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
         )
         self._addresses: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

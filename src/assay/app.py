@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from assay.api.server import ServerApi
 from assay.config import Settings
+from assay.keys import sealing
 from assay.keys.fetch import Fetcher
 from assay.keys.remote import ProfileKeySets
-from assay.keys.sealing import open_root_key
 from assay.keys.signing import Signer
 from assay.keys.token_seal import TokenSeal
 from assay.store.opening import open_store
@@ -26,16 +26,17 @@ async def open_context(settings: Settings, *, clock: Callable[[], float] = time.
     async with AsyncExitStack() as stack:
         store = await open_store(settings.database)
         stack.push_async_callback(store.close)
-        root_key = await open_root_key(settings, store)
+        root_key = await sealing.open_root_key(settings, store)
+        store_secret = await sealing.check(store, root_key)
         keys = ProfileKeySets(Fetcher(allow_loopback=settings.allow_loopback_key_urls).fetch)
         stack.push_async_callback(keys.close)
         yield Context(
             store=store,
             keys=keys,
             signer=Signer(store, root_key, clock),
-            token_seal=TokenSeal(root_key),
+            token_seal=TokenSeal(store_secret),
             settings=settings,
-            cursor_key=root_key.derive("search-cursors"),
+            cursor_key=store_secret.derive("search-cursors"),
             clock=clock,
         )
 

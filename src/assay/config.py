@@ -93,9 +93,10 @@ def _database(text: str) -> str:
 
 def _level(text: str) -> LogLevel:
     try:
-        return msgspec.convert(text, LogLevel)
+        level: LogLevel = msgspec.convert(text, LogLevel)
     except msgspec.ValidationError:
         raise ConfigFault("ASSAY_LOG_LEVEL must be debug, info, warning or error") from None
+    return level
 
 
 def _switch(variable: str, text: str) -> bool:

@@ -28,7 +28,7 @@ class Record(msgspec.Struct, frozen=True):
 # ---------------------------------------------------------------- tenancy
 
 
-class Project(Record, kw_only=True):
+class Project(Record, frozen=True, kw_only=True):
     """What an operator creates: one product, of one vertical, with a LIVE and a TEST environment."""
 
     project_id: str
@@ -38,7 +38,7 @@ class Project(Record, kw_only=True):
     created_at: int
 
 
-class Environment(Record, kw_only=True):
+class Environment(Record, frozen=True, kw_only=True):
     """The tenant. The server API calls its id a "project id" (decisions D23)."""
 
     environment_id: str
@@ -50,7 +50,7 @@ class Environment(Record, kw_only=True):
     created_at: int
 
 
-class Secret(Record, kw_only=True):
+class Secret(Record, frozen=True, kw_only=True):
     """A caller's secret: shown once, kept as SHA-256 of 256 random bits (decisions D27)."""
 
     secret_id: str
@@ -61,7 +61,7 @@ class Secret(Record, kw_only=True):
     revoked_at: int | None = None
 
 
-class PublicToken(Record, kw_only=True):
+class PublicToken(Record, frozen=True, kw_only=True):
     """Names an environment in public places; opens nothing by itself."""
 
     public_token: str
@@ -69,7 +69,7 @@ class PublicToken(Record, kw_only=True):
     created_at: int
 
 
-class SigningKey(Record, kw_only=True):
+class SigningKey(Record, frozen=True, kw_only=True):
     """One of our own keys. The private half is sealed under the root key (decisions D25, D26)."""
 
     environment_id: str
@@ -83,7 +83,7 @@ class SigningKey(Record, kw_only=True):
     retired_at: int | None = None
 
 
-class Caller(Record, kw_only=True):
+class Caller(Record, frozen=True, kw_only=True):
     """A backend whose Basic credentials were right, as read together with its environment."""
 
     environment: Environment
@@ -94,14 +94,14 @@ class Caller(Record, kw_only=True):
 # ---------------------------------------------------------------- trust
 
 
-class PemFile(Record, kw_only=True):
+class PemFile(Record, frozen=True, kw_only=True):
     """A public key as the operator pasted it, byte for byte (decisions D7)."""
 
     pem_file_id: str
     public_key: str
 
 
-class Profile(Record, kw_only=True):
+class Profile(Record, frozen=True, kw_only=True):
     """A trusted auth token profile: whom to believe, by which keys, and what the claims mean.
 
     ``attribute_mapping`` is attribute → claim name (decisions D9). ``leeway_seconds`` and ``algorithms``
@@ -128,12 +128,12 @@ class Profile(Record, kw_only=True):
 # ---------------------------------------------------------------- people
 
 
-class OrganizationSettings(Record, kw_only=True):
+class OrganizationSettings(Record, frozen=True, kw_only=True):
     """Settings that Assay keeps for its callers. Only ``mfa_policy`` changes what attest does (decisions D15)."""
 
     organization_logo_url: str = ""
     sso_default_connection_id: str | None = None
-    sso_jit_provisioning: Literal["ALL_ALLOWED", "RESTRICTED", "NOT_ALLOWED"] = "NOT_ALLOWED"
+    sso_jit_provisioning: Literal["ALL_ALLOWED", "RESTRICTED", "NOT_ALLOWED"] = "ALL_ALLOWED"
     sso_jit_provisioning_allowed_connections: tuple[str, ...] = ()
     email_allowed_domains: tuple[str, ...] = ()
     email_jit_provisioning: Literal["RESTRICTED", "NOT_ALLOWED"] = "NOT_ALLOWED"
@@ -153,7 +153,7 @@ class OrganizationSettings(Record, kw_only=True):
     allowed_third_party_connected_apps: tuple[str, ...] = ()
 
 
-class Organization(Record, kw_only=True):
+class Organization(Record, frozen=True, kw_only=True):
     """A customer of a B2B product; its members are people of that customer."""
 
     environment_id: str
@@ -168,14 +168,14 @@ class Organization(Record, kw_only=True):
     revision: int = 1
 
 
-class RetiredEmail(Record, kw_only=True):
+class RetiredEmail(Record, frozen=True, kw_only=True):
     """An address a member has left; nobody else of the organization may take it."""
 
     email_id: str
     email_address: str
 
 
-class Member(Record, kw_only=True):
+class Member(Record, frozen=True, kw_only=True):
     """A person (or workload) inside one organization.
 
     ``external_id_issuer`` is the issuer whose token attached the external id, or None when an API set it
@@ -206,7 +206,7 @@ class Member(Record, kw_only=True):
     revision: int = 1
 
 
-class UserName(Record, kw_only=True):
+class UserName(Record, frozen=True, kw_only=True):
     """A consumer's name in its parts; empty where unknown."""
 
     first_name: str = ""
@@ -214,7 +214,7 @@ class UserName(Record, kw_only=True):
     last_name: str = ""
 
 
-class User(Record, kw_only=True):
+class User(Record, frozen=True, kw_only=True):
     """A person of a consumer product. Fields mean what they mean on :class:`Member`."""
 
     environment_id: str
@@ -240,7 +240,7 @@ class User(Record, kw_only=True):
 # ---------------------------------------------------------------- sessions
 
 
-class Factor(Record, kw_only=True):
+class Factor(Record, frozen=True, kw_only=True):
     """One trusted auth token that this session rests on, by (profile, token id) (decisions D6)."""
 
     profile_id: str
@@ -250,7 +250,7 @@ class Factor(Record, kw_only=True):
     updated_at: int
 
 
-class Session(Record, kw_only=True):
+class Session(Record, frozen=True, kw_only=True):
     """A live (or ended) session. ``number`` and ``id_tail`` make its id and its token (decisions D14)."""
 
     number: int
@@ -270,7 +270,7 @@ class Session(Record, kw_only=True):
     revision: int = 1
 
 
-class SessionView(Record, kw_only=True):
+class SessionView(Record, frozen=True, kw_only=True):
     """A session with the records it speaks of, read in one snapshot (decisions D29)."""
 
     session: Session
@@ -282,7 +282,7 @@ class SessionView(Record, kw_only=True):
 # ---------------------------------------------------------------- records of what happened
 
 
-class Attempt(Record, kw_only=True):
+class Attempt(Record, frozen=True, kw_only=True):
     """What became of one attest. ``code`` is public, ``reason`` is for the operator (decisions D13).
 
     Neither the token nor its signature is ever part of it.
@@ -301,7 +301,7 @@ class Attempt(Record, kw_only=True):
     created_at: int
 
 
-class Event(Record, kw_only=True):
+class Event(Record, frozen=True, kw_only=True):
     """One line of the audit record, written in the same transaction as the change it tells of."""
 
     environment_id: str | None

@@ -155,7 +155,7 @@ class _Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, and hang up. uvicorn has logged ``msg``; it quotes nothing."""
         fault = errors.BadRequest(f"This is not a request that can be read as HTTP/1.1. {msg}")
-        body = encode(refusal(fault, new_request_id(""), ""))
+        body = encode(refusal(fault, new_request_id("")))
         head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         self.transport.write(STATUS_LINE[400] + head + body)
         self.transport.close()

@@ -59,6 +59,13 @@ async def test_the_secret_of_another_project_opens_nothing(world: World) -> None
     assert answer.status == 401
 
 
+async def test_right_credentials_count_only_when_they_are_sent_once_and_well_formed(world: World) -> None:
+    name, value = credentials(world.b2b)
+    for headers in ([(name, value), (name, value)], [(name, value[:-4] + b"!" + value[-4:])]):
+        assert (await ask(world.app, "GET", "/v1/debug/whoami", headers=headers)).status == 401
+    assert (await ask(world.app, "GET", "/v1/debug/whoami", headers=[(name, b"bAsIc  " + value[6:])])).status == 200
+
+
 async def test_a_revoked_secret_opens_nothing_from_then_on(world: World) -> None:
     await projects.revoke_secret(world.context, world.b2b.project_id, world.b2b.caller.secret.secret_id, actor="tests")
     assert (await ask(world.app, "GET", "/v1/debug/whoami", headers=[credentials(world.b2b)])).status == 401

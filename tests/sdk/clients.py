@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal, NamedTuple
 
 import httpx
 import pytest
+import requests
 from stytch import B2BClient, Client
 from stytch.core.response_base import StytchError, StytchErrorDetails
 
@@ -32,7 +33,7 @@ class Credentials(NamedTuple):
     secret: str
 
 
-class World(NamedTuple):
+class Service(NamedTuple):
     """One server with its projects and issuers; the profiles are those of ``conftest.py``."""
 
     assay: Assay
@@ -46,12 +47,12 @@ class World(NamedTuple):
 class Sdk:
     """One client. ``await sdk("sessions.get", …)`` calls ``sessions.get``, or awaits ``sessions.get_async``."""
 
-    def __init__(self, client: B2BClient | Client, way: Way, world: World) -> None:
+    def __init__(self, client: B2BClient | Client, way: Way, service: Service) -> None:
         self.client = client
         self.way = way
-        self.world = world
+        self.service = service
 
-    async def __call__(self, call: str, /, **arguments: Any) -> Any:  # noqa: ANN401 - the client's own model
+    async def __call__(self, call: str, /, **arguments: Any) -> Any:
         *names, method = call.split(".")
         group: Any = self.client
         for name in names:
@@ -60,10 +61,10 @@ class Sdk:
             return getattr(group, method)(**arguments)
         return await getattr(group, f"{method}_async")(**arguments)
 
-    async def login(self, claims: dict[str, Any], **arguments: Any) -> Any:  # noqa: ANN401 - the client's own model
+    async def login(self, claims: dict[str, Any], **arguments: Any) -> Any:
         """Attest a good token of the main issuer against the profile that may provision."""
         return await self(
-            "sessions.attest", **{"profile_id": "open", "token": self.world.issuer.mint(claims)} | arguments
+            "sessions.attest", **{"profile_id": "open", "token": self.service.issuer.mint(claims)} | arguments
         )
 
 
@@ -76,6 +77,17 @@ def person(**claims: Any) -> dict[str, Any]:
     """Claims of somebody whom no other test knows."""
     name = unique("person")
     return {"sub": f"idp|{name}", "email": f"{name}@example.com", "email_verified": True} | claims
+
+
+@asynccontextmanager
+async def connected(
+    kind: type[B2BClient | Client], credentials: Credentials, service: Service, way: Way = "sync"
+) -> AsyncIterator[Sdk]:
+    """A client pointed at the service as the documentation of the client says, for as long as the block runs."""
+    with requests.Session() as session:
+        client = kind(*credentials, environment=f"{service.server.url}/", sync_session=session)
+        async with client:
+            yield Sdk(client, way, service)
 
 
 @contextmanager
@@ -92,10 +104,10 @@ def refused(error_type: str, status: int) -> Iterator[list[StytchErrorDetails]]:
     found.append(details)
 
 
-async def jwt_of_ten_minutes_ago(world: World, route: str, session_token: str) -> str:
+async def jwt_of_ten_minutes_ago(service: Service, route: str, session_token: str) -> str:
     """A session JWT that ran out, made by a second Assay over the same database whose clock is slow."""
-    settings = config.read(world.assay.environ)
-    credentials = world.b2b if "b2b" in route else world.consumer
+    settings = config.read(service.assay.environ)
+    credentials = service.b2b if "b2b" in route else service.consumer
     async with build(settings, clock=lambda: time.time() - 600) as application:
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url="http://assay", auth=credentials) as client:

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import requests
 from stytch import B2BClient, Client
 
 from tests.issuer import AUDIENCE, Issuer, IssuerKey, make_key, serving
 from tests.process import Assay
-from tests.sdk.clients import Credentials, Sdk, Way, World, unique
+from tests.sdk.clients import Credentials, Sdk, Service, Way, connected, unique
 
 PARTNER = "https://partner.example"
 KID = "key-1"
@@ -53,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("sdk")
     assay = Assay(folder)
     partner = Issuer(PARTNER, [IssuerKey(KID, make_key("RSA", "partner").private_key)])
@@ -63,10 +62,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         pems = [_pem_file(folder / f"{number}.pem", each) for number, each in enumerate((issuer, partner))]
         # Each command takes a second, and there are two cores.
         with ThreadPoolExecutor(2) as pool:
-            plans = [*_profiles("b2b", b2b, issuer, partner, pems), *_profiles("consumer", consumer, issuer, partner, pems)]
+            plans = [
+                *_profiles("b2b", b2b, issuer, partner, pems),
+                *_profiles("consumer", consumer, issuer, partner, pems),
+            ]
             list(pool.map(lambda plan: assay.create_profile(*plan.args, **plan.keywords), plans))
         with assay.serving() as server:
-            yield World(assay, server, b2b, consumer, issuer, partner)
+            yield Service(assay, server, b2b, consumer, issuer, partner)
 
 
 def _profiles(
@@ -94,39 +96,32 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 
 @pytest.fixture
-async def b2b(world: World, way: Way) -> AsyncIterator[Sdk]:
-    """The B2B client, as its documentation says, pointed at the server."""
-    async for sdk in _client(B2BClient, world.b2b, world, way):
+async def b2b(service: Service, way: Way) -> AsyncIterator[Sdk]:
+    async with connected(B2BClient, service.b2b, service, way) as sdk:
         yield sdk
 
 
 @pytest.fixture
-async def consumer(world: World, way: Way) -> AsyncIterator[Sdk]:
-    """The consumer client, as its documentation says, pointed at the server."""
-    async for sdk in _client(Client, world.consumer, world, way):
+async def consumer(service: Service, way: Way) -> AsyncIterator[Sdk]:
+    async with connected(Client, service.consumer, service, way) as sdk:
         yield sdk
 
 
-async def _client(
-    kind: type[B2BClient] | type[Client], credentials: Credentials, world: World, way: Way
-) -> AsyncIterator[Sdk]:
-    with requests.Session() as session:
-        async with kind(**credentials._asdict(), environment=f"{world.server.url}/", sync_session=session) as client:
-            yield Sdk(client, way, world)
-
-
 @pytest.fixture
-async def organization(b2b: Sdk) -> Any:  # noqa: ANN401 - the client's own model
+async def organization(b2b: Sdk) -> Any:
     """An organization of this test alone, with an external id."""
     slug = unique("org")
     made = await b2b(
-        "organizations.create", organization_name=slug.title(), organization_slug=slug, organization_external_id=f"ext|{slug}"
+        "organizations.create",
+        organization_name=slug.title(),
+        organization_slug=slug,
+        organization_external_id=f"ext|{slug}",
     )
     return made.organization
 
 
 @pytest.fixture
-async def member(b2b: Sdk, organization: Any) -> Any:  # noqa: ANN401 - the client's own model
+async def member(b2b: Sdk, organization: Any) -> Any:
     """An active member of the organization, with an external id."""
     name = unique("member")
     made = await b2b(
@@ -139,10 +134,8 @@ async def member(b2b: Sdk, organization: Any) -> Any:  # noqa: ANN401 - the clie
 
 
 @pytest.fixture
-async def user(consumer: Sdk) -> Any:  # noqa: ANN401 - the client's own model
+async def user(consumer: Sdk) -> Any:
     """A user of this test alone, with an external id."""
     name = unique("user")
     made = await consumer("users.create", email=f"{name}@example.com", external_id=f"ext|{name}")
     return made.user
-
-

@@ -13,7 +13,7 @@ from tests.sdk.clients import Sdk, person, refused, unique
 
 async def test_attest_starts_a_session_for_a_member_that_exists(b2b: Sdk, organization: Any, member: Any) -> None:
     """The profile ``closed`` provisions nobody, so the member found is the one created before."""
-    token = b2b.world.issuer.mint({"email": member.email_address.upper(), "jti": unique("token")})
+    token = b2b.service.issuer.mint({"email": member.email_address.upper(), "jti": unique("token")})
     made = await b2b(
         "sessions.attest",
         profile_id="closed",
@@ -52,7 +52,7 @@ async def test_a_static_pem_verifies_as_well_as_a_key_document(b2b: Sdk, organiz
     made = await b2b(
         "sessions.attest",
         profile_id="static",
-        token=b2b.world.issuer.mint({"email": member.email_address}),
+        token=b2b.service.issuer.mint({"email": member.email_address}),
         organization_id=organization.organization_slug,
     )
     assert made.member_id == member.member_id
@@ -135,7 +135,7 @@ async def test_roles_of_a_token_count_only_in_sessions_with_a_factor_of_its_prof
     plain = await b2b(
         "sessions.attest",
         profile_id="static",
-        token=b2b.world.issuer.mint({"email": claims["email"]}),
+        token=b2b.service.issuer.mint({"email": claims["email"]}),
         organization_id=organization.organization_id,
     )
     assert plain.member_id == admin.member_id
@@ -153,12 +153,10 @@ async def test_roles_of_a_token_replace_those_of_the_one_before(b2b: Sdk, organi
 
 
 @pytest.mark.parametrize("passed", ["session_token", "session_jwt"])
-async def test_a_second_token_adds_a_factor_to_the_session_passed_in(
-    b2b: Sdk, organization: Any, passed: str
-) -> None:
+async def test_a_second_token_adds_a_factor_to_the_session_passed_in(b2b: Sdk, organization: Any, passed: str) -> None:
     claims = person(org_id=organization.organization_id)
     first = await b2b.login(claims, session_custom_claims={"a": {"x": 1}})
-    token = b2b.world.partner.mint({"email": claims["email"], "jti": unique("second")})
+    token = b2b.service.partner.mint({"email": claims["email"], "jti": unique("second")})
     both = await b2b(
         "sessions.attest",
         profile_id="partner",
@@ -201,9 +199,7 @@ async def test_a_token_adds_nothing_to_the_session_of_another_member(b2b: Sdk, o
     assert len(found.member_session.authentication_factors) == 1
 
 
-async def test_an_organization_that_requires_mfa_wants_a_factor_of_another_profile(
-    b2b: Sdk, organization: Any
-) -> None:
+async def test_an_organization_that_requires_mfa_wants_a_factor_of_another_profile(b2b: Sdk, organization: Any) -> None:
     claims = person(org_id=organization.organization_id)
     first = await b2b.login(claims)
     await b2b("organizations.update", organization_id=organization.organization_id, mfa_policy="REQUIRED_FOR_ALL")
@@ -217,7 +213,7 @@ async def test_an_organization_that_requires_mfa_wants_a_factor_of_another_profi
     both = await b2b(
         "sessions.attest",
         profile_id="partner",
-        token=b2b.world.partner.mint({"email": claims["email"]}),
+        token=b2b.service.partner.mint({"email": claims["email"]}),
         organization_id=organization.organization_id,
         session_token=first.session_token,
     )
@@ -230,16 +226,14 @@ async def test_exchange_into_an_organization_that_requires_mfa_wants_two_profile
     claims = person(org_id=organization.organization_id)
     one = await b2b.login(claims)
     slug = unique("strict")
-    await b2b(
-        "organizations.create", organization_name="Strict", organization_slug=slug, mfa_policy="REQUIRED_FOR_ALL"
-    )
+    await b2b("organizations.create", organization_name="Strict", organization_slug=slug, mfa_policy="REQUIRED_FOR_ALL")
     await b2b("organizations.members.create", organization_id=slug, email_address=claims["email"])
     with refused("insufficient_factors", 401):
         await b2b("sessions.exchange", organization_id=slug, session_token=one.session_token)
     await b2b(
         "sessions.attest",
         profile_id="partner",
-        token=b2b.world.partner.mint({"email": claims["email"]}),
+        token=b2b.service.partner.mint({"email": claims["email"]}),
         organization_id=organization.organization_id,
         session_token=one.session_token,
     )

@@ -31,7 +31,11 @@ async def test_an_organization_is_created_with_defaults(b2b: Sdk) -> None:
     assert made.organization_slug
     assert made.organization_logo_url == ""
     assert made.organization_external_id is None
-    assert (made.mfa_policy, made.email_invites, made.email_jit_provisioning) == ("OPTIONAL", "ALL_ALLOWED", "NOT_ALLOWED")
+    assert (made.mfa_policy, made.email_invites, made.email_jit_provisioning) == (
+        "OPTIONAL",
+        "ALL_ALLOWED",
+        "NOT_ALLOWED",
+    )
     assert made.trusted_metadata == {}
     assert (made.custom_roles, made.sso_active_connections) == ([], [])
     assert made.created_at == made.updated_at
@@ -169,7 +173,12 @@ async def test_a_member_keeps_what_it_is_created_with_and_what_it_is_changed_to(
         external_id=f"ext|{name}",
     )
     member = made.member
-    assert (member.status, member.name, member.is_admin, member.is_breakglass) == ("pending", "Ada Lovelace", True, True)
+    assert (member.status, member.name, member.is_admin, member.is_breakglass) == (
+        "pending",
+        "Ada Lovelace",
+        True,
+        True,
+    )
     assert (member.mfa_enrolled, member.mfa_phone_number) == (True, "+12025550162")
     changed = await b2b(
         "organizations.members.update",
@@ -248,9 +257,7 @@ async def test_a_deleted_member_is_gone_and_can_come_back(b2b: Sdk, organization
 async def test_dangerously_get_shows_deleted_members_when_asked_to(b2b: Sdk, organization: Any, member: Any) -> None:
     found = await b2b("organizations.members.dangerously_get", member_id=member.member_id)
     assert (found.member, found.organization) == (member, organization)
-    await b2b(
-        "organizations.members.delete", organization_id=organization.organization_id, member_id=member.member_id
-    )
+    await b2b("organizations.members.delete", organization_id=organization.organization_id, member_id=member.member_id)
     if b2b.way == "async":
         with pytest.raises(TypeError):  # aiohttp takes no booleans in a query: the async client cannot ask
             await b2b("organizations.members.dangerously_get", member_id=member.member_id, include_deleted=True)
@@ -370,7 +377,7 @@ async def test_the_policy_has_the_default_roles_and_resources(b2b: Sdk) -> None:
 
 async def test_whoami_names_the_project(b2b: Sdk) -> None:
     found = await b2b("debug.whoami")
-    assert found.project_id == b2b.world.b2b.project_id
+    assert found.project_id == b2b.service.b2b.project_id
     assert found.name.startswith("SDK b2b")
 
 

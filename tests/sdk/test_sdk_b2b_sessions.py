@@ -20,12 +20,12 @@ Named = Callable[[Any], dict[str, Any]]
 
 
 @pytest.fixture
-async def login(b2b: Sdk, organization: Any) -> Any:  # noqa: ANN401 - the client's own model
+async def login(b2b: Sdk, organization: Any) -> Any:
     """Somebody new in the organization, logged in for an hour."""
     return await b2b.login(person(org_id=organization.organization_id))
 
 
-def check(login: Any, action: str, resource: str = "stytch.self", **other: Any) -> AuthorizationCheck:  # noqa: ANN401
+def check(login: Any, action: str, resource: str = "stytch.self", **other: Any) -> AuthorizationCheck:
     organization_id = other.get("organization_id", login.organization.organization_id)
     return AuthorizationCheck(organization_id=organization_id, resource_id=resource, action=action)
 
@@ -84,7 +84,7 @@ async def test_an_authorization_check_that_passes_names_the_roles_that_grant(b2b
     assert others.verdict.granting_roles == ["stytch_admin"]
 
 
-async def test_an_authorization_check_that_fails_is_refused(b2b: Sdk, login: Any, member: Any) -> None:
+async def test_an_authorization_check_that_fails_is_refused(b2b: Sdk, login: Any) -> None:
     with refused("session_authorization_error", 403):
         await b2b(
             "sessions.authenticate",
@@ -166,9 +166,7 @@ async def test_a_member_session_header_of_an_ended_session_is_refused(b2b: Sdk, 
         )
 
 
-async def test_exchange_makes_a_session_in_another_organization_and_leaves_the_old_one(
-    b2b: Sdk, organization: Any, login: Any
-) -> None:
+async def test_exchange_makes_a_session_in_another_organization_and_leaves_the_old_one(b2b: Sdk, login: Any) -> None:
     slug = unique("target")
     target = (await b2b("organizations.create", organization_name="Target", organization_slug=slug)).organization
     invited = await b2b(
@@ -214,7 +212,7 @@ async def test_exchange_goes_only_where_the_verified_address_is_a_member(b2b: Sd
 
 
 async def test_jwks_hold_every_field_that_the_model_demands(b2b: Sdk, login: Any) -> None:
-    found = await b2b("sessions.get_jwks", project_id=b2b.world.b2b.project_id)
+    found = await b2b("sessions.get_jwks", project_id=b2b.service.b2b.project_id)
     kids = [key.kid for key in found.keys]
     assert jwt.get_unverified_header(login.session_jwt)["kid"] in kids
     assert len(kids) >= 2, "the next key is published before it signs"
@@ -270,7 +268,7 @@ async def test_a_jwt_that_is_too_old_for_the_client_is_judged_by_the_server(b2b:
 
 
 async def test_an_expired_jwt_is_renewed_while_its_session_lives(b2b: Sdk, login: Any) -> None:
-    expired = await jwt_of_ten_minutes_ago(b2b.world, "/v1/b2b/sessions/authenticate", login.session_token)
+    expired = await jwt_of_ten_minutes_ago(b2b.service, "/v1/b2b/sessions/authenticate", login.session_token)
     assert await b2b("sessions.authenticate_jwt_local", session_jwt=expired) is None
     found = await b2b("sessions.authenticate_jwt", session_jwt=expired)
     assert found.session_jwt != expired

@@ -9,6 +9,7 @@ from typing import Any
 import jwt
 import pytest
 from stytch.consumer.models.sessions import AuthorizationCheck
+from stytch.consumer.models.users import SearchUsersQuery, SearchUsersQueryOperator
 from stytch.shared.rbac_local import RBACConsumerPermissionError
 
 from tests.sdk.clients import Sdk, jwt_of_ten_minutes_ago, person, refused, unique
@@ -20,7 +21,7 @@ OTHERS = AuthorizationCheck(resource_id="documents", action="read")
 
 
 @pytest.fixture
-async def login(consumer: Sdk) -> Any:  # noqa: ANN401 - the client's own model
+async def login(consumer: Sdk) -> Any:
     """Somebody new, logged in for an hour."""
     return await consumer.login(person(), session_duration_minutes=60)
 
@@ -58,7 +59,7 @@ async def test_attest_with_a_duration_starts_a_session(consumer: Sdk) -> None:
 
 
 async def test_a_profile_that_may_not_provision_finds_users_by_email_only(consumer: Sdk, user: Any) -> None:
-    mint = consumer.world.issuer.mint
+    mint = consumer.service.issuer.mint
     found = await consumer(
         "sessions.attest", profile_id="closed", token=mint({"email": user.emails[0].email}), session_duration_minutes=5
     )
@@ -76,7 +77,7 @@ async def test_a_second_token_adds_a_factor_to_the_session_passed_in(consumer: S
     both = await consumer(
         "sessions.attest",
         profile_id="partner",
-        token=consumer.world.partner.mint({"email": claims["email"]}),
+        token=consumer.service.partner.mint({"email": claims["email"]}),
         **{passed: getattr(first, passed)},
     )
     assert both.session.session_id == first.session.session_id
@@ -143,16 +144,14 @@ async def test_the_client_verifies_a_session_jwt_without_asking_the_server(consu
 
 
 async def test_the_client_checks_permissions_locally_by_the_policy_of_the_server(consumer: Sdk, login: Any) -> None:
-    passed = await consumer(
-        "sessions.authenticate_jwt_local", session_jwt=login.session_jwt, authorization_check=OWN
-    )
+    passed = await consumer("sessions.authenticate_jwt_local", session_jwt=login.session_jwt, authorization_check=OWN)
     assert passed.user_id == login.user_id
     with pytest.raises(RBACConsumerPermissionError):
         await consumer("sessions.authenticate_jwt_local", session_jwt=login.session_jwt, authorization_check=OTHERS)
 
 
 async def test_an_expired_jwt_is_renewed_while_its_session_lives(consumer: Sdk, login: Any) -> None:
-    expired = await jwt_of_ten_minutes_ago(consumer.world, "/v1/sessions/authenticate", login.session_token)
+    expired = await jwt_of_ten_minutes_ago(consumer.service, "/v1/sessions/authenticate", login.session_token)
     assert await consumer("sessions.authenticate_jwt_local", session_jwt=expired) is None
     found = await consumer("sessions.authenticate_jwt", session_jwt=expired)
     assert found.session.session_id == login.session.session_id
@@ -160,7 +159,7 @@ async def test_an_expired_jwt_is_renewed_while_its_session_lives(consumer: Sdk, 
 
 
 async def test_jwks_hold_the_key_that_signed(consumer: Sdk, login: Any) -> None:
-    found = await consumer("sessions.get_jwks", project_id=consumer.world.consumer.project_id)
+    found = await consumer("sessions.get_jwks", project_id=consumer.service.consumer.project_id)
     assert jwt.get_unverified_header(login.session_jwt)["kid"] in [key.kid for key in found.keys]
 
 
@@ -235,7 +234,21 @@ async def test_users_are_found_by_filters_and_page_by_page(consumer: Sdk) -> Non
     assert [user.user_id for user in (await consumer("users.search", query=one)).results] == [made[1].user_id]
 
 
+async def test_search_all_walks_through_all_pages(consumer: Sdk) -> None:
+    marker = unique("walked")
+    for number in range(3):
+        await consumer("users.create", email=f"{marker}-{number}@example.com")
+    named = {"filter_name": "email_address_fuzzy", "filter_value": f"{marker}-"}
+    query = SearchUsersQuery(operator=SearchUsersQueryOperator.AND, operands=[named])
+    users: Any = consumer.client.users  # type: ignore[union-attr]  # the fixture is a consumer client
+    if consumer.way == "sync":
+        pages = list(users.search_all(limit=2, query=query))
+    else:
+        pages = [page async for page in users.search_all_async(limit=2, query=query)]
+    assert [len(page.results) for page in pages] == [2, 1]
+
+
 async def test_the_policy_has_the_default_role_and_whoami_names_the_project(consumer: Sdk) -> None:
     policy = (await consumer("rbac.policy")).policy
     assert [role.role_id for role in policy.roles] == ["stytch_user"]
-    assert (await consumer("debug.whoami")).project_id == consumer.world.consumer.project_id
+    assert (await consumer("debug.whoami")).project_id == consumer.service.consumer.project_id

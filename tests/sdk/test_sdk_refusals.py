@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-import requests
 from stytch import B2BClient, Client
 
-from tests.sdk.clients import Sdk, World, person, refused, unique
+from tests.sdk.clients import Credentials, Sdk, Service, connected, person, refused, unique
 
 Arguments = Callable[["Scene"], dict[str, Any]]
 
@@ -43,7 +42,7 @@ def _attest(error_type: str, claims: dict[str, Any] | None = None, status: int =
     """An attest of a token with these claims, in the scene's organization unless they say otherwise."""
 
     def made(scene: Scene) -> dict[str, Any]:
-        token = scene.sdk.world.issuer.mint(person(org_id=scene.organization.organization_id) | (claims or {}))
+        token = scene.sdk.service.issuer.mint(person(org_id=scene.organization.organization_id) | (claims or {}))
         return {"profile_id": "open", "token": token} | arguments
 
     return Refusal("sessions.attest", made, error_type, status)
@@ -51,7 +50,10 @@ def _attest(error_type: str, claims: dict[str, Any] | None = None, status: int =
 
 def _authenticate(error_type: str, status: int = 400, **arguments: Any) -> Refusal:
     return Refusal(
-        "sessions.authenticate", lambda scene: {"session_token": scene.login.session_token} | arguments, error_type, status
+        "sessions.authenticate",
+        lambda scene: {"session_token": scene.login.session_token} | arguments,
+        error_type,
+        status,
     )
 
 
@@ -72,7 +74,7 @@ REFUSALS = {
     "unknown organization": _attest("organization_not_found", status=404, organization_id="no-such-organization"),
     "no organization at all": Refusal(
         "sessions.attest",
-        lambda scene: {"profile_id": "open", "token": scene.sdk.world.issuer.mint(person())},
+        lambda scene: {"profile_id": "open", "token": scene.sdk.service.issuer.mint(person())},
         "token_missing_organization_id_claim",
     ),
     "organization of our own form": _attest(
@@ -83,7 +85,7 @@ REFUSALS = {
         "sessions.attest",
         lambda scene: {
             "profile_id": "open",
-            "token": scene.sdk.world.issuer.mint(person(org_id=unique("other"))),
+            "token": scene.sdk.service.issuer.mint(person(org_id=unique("other"))),
             "organization_id": scene.organization.organization_id,
         },
         "invalid_token_organization_id_claim",
@@ -92,7 +94,7 @@ REFUSALS = {
         "sessions.attest",
         lambda scene: {
             "profile_id": "closed",
-            "token": scene.sdk.world.issuer.mint(person()),
+            "token": scene.sdk.service.issuer.mint(person()),
             "organization_id": scene.organization.organization_id,
         },
         "member_not_found",
@@ -102,7 +104,7 @@ REFUSALS = {
         "sessions.attest",
         lambda scene: {
             "profile_id": "closed",
-            "token": scene.sdk.world.issuer.mint({"email": ""}),
+            "token": scene.sdk.service.issuer.mint({"email": ""}),
             "organization_id": scene.organization.organization_id,
         },
         "jwt_invalid_claims",
@@ -136,7 +138,9 @@ REFUSALS = {
     "authenticate: unknown session": _authenticate("session_not_found", 404, session_token="A" * 44),
     "authenticate: malformed token": _authenticate("invalid_session_token", session_token="%' OR 1=1"),
     "authenticate: duration too short": _authenticate("invalid_session_duration_minutes", session_duration_minutes=0),
-    "authenticate: duration too long": _authenticate("invalid_session_duration_minutes", session_duration_minutes=527041),
+    "authenticate: duration too long": _authenticate(
+        "invalid_session_duration_minutes", session_duration_minutes=527041
+    ),
     "authenticate: reserved claim": _authenticate("reserved_claims_in_custom_claims", session_custom_claims={"iat": 1}),
     "authenticate: our own claim": _authenticate(
         "stytch_claims_in_custom_claims", session_custom_claims={"https://stytch.com/organization": None}
@@ -212,7 +216,9 @@ REFUSALS = {
         "organizations.members.create", lambda scene: _create_member(scene, email_address="ada"), "invalid_email"
     ),
     "member: unknown role": Refusal(
-        "organizations.members.create", lambda scene: _create_member(scene, roles=["king"]), "invalid_rbac_role_assignment"
+        "organizations.members.create",
+        lambda scene: _create_member(scene, roles=["king"]),
+        "invalid_rbac_role_assignment",
     ),
     "member: default role": Refusal(
         "organizations.members.create",
@@ -220,7 +226,9 @@ REFUSALS = {
         "cannot_assign_default_rbac_role_id",
     ),
     "member: metadata too large": Refusal(
-        "organizations.members.create", lambda scene: _create_member(scene, trusted_metadata=LARGE), "metadata_too_large"
+        "organizations.members.create",
+        lambda scene: _create_member(scene, trusted_metadata=LARGE),
+        "metadata_too_large",
     ),
     "member: metadata with too many keys": Refusal(
         "organizations.members.create",
@@ -285,7 +293,12 @@ async def test_a_b2b_call_is_refused_and_changes_nothing(scene: Scene, refusal: 
 
 
 CONSUMER_REFUSALS = {
-    "unknown profile": ("sessions.attest", {"profile_id": "none", "token": "a.b.c"}, "trusted_token_profile_not_found", 404),
+    "unknown profile": (
+        "sessions.attest",
+        {"profile_id": "none", "token": "a.b.c"},
+        "trusted_token_profile_not_found",
+        404,
+    ),
     "attest: duration too short": (
         "sessions.attest",
         {"profile_id": "open", "token": "unread", "session_duration_minutes": 1},
@@ -337,35 +350,29 @@ async def test_a_token_never_names_an_organization_by_its_slug(b2b: Sdk, organiz
     assert made.organization.organization_id != organization.organization_id
 
 
-CREDENTIALS = {
-    "wrong secret": lambda world: (world.b2b.project_id, "secret-test-wrong"),
-    "unknown project": lambda world: (f"project-test-{ABSENT_ID}", world.b2b.secret),
-    "another project's secret": lambda world: (world.b2b.project_id, world.consumer.secret),
+CREDENTIALS: dict[str, Callable[[Service], Credentials]] = {
+    "wrong secret": lambda service: Credentials(service.b2b.project_id, "secret-test-wrong"),
+    "unknown project": lambda service: Credentials(f"project-test-{ABSENT_ID}", service.b2b.secret),
+    "another project's secret": lambda service: Credentials(service.b2b.project_id, service.consumer.secret),
 }
 
 
 @pytest.mark.parametrize("credentials", CREDENTIALS.values(), ids=CREDENTIALS)
 async def test_wrong_credentials_are_refused_alike_before_the_body_is_judged(
-    world: World, credentials: Callable[[World], tuple[str, str]]
+    service: Service, credentials: Callable[[Service], Credentials]
 ) -> None:
-    project_id, secret = credentials(world)
-    with requests.Session() as session:
-        url = f"{world.server.url}/"
-        async with B2BClient(project_id, secret, environment=url, sync_session=session) as client:
-            wrong = Sdk(client, "sync", world)
-            with refused("unauthorized_credentials", 401) as found:
-                await wrong("sessions.attest", profile_id="none", token="none", session_duration_minutes=-1)
-            with refused("unauthorized_credentials", 401):
-                await wrong("debug.whoami")
-        assert "wrong" in found[0].error_message
+    async with connected(B2BClient, credentials(service), service) as wrong:
+        with refused("unauthorized_credentials", 401) as found:
+            await wrong("sessions.attest", profile_id="none", token="none", session_duration_minutes=-1)
+        with refused("unauthorized_credentials", 401):
+            await wrong("debug.whoami")
+    assert found[0].error_message == "The project id or the secret is wrong. Send both as HTTP Basic credentials."
 
 
-async def test_a_client_of_the_other_vertical_is_told_so(world: World) -> None:
-    url = f"{world.server.url}/"
-    with requests.Session() as session:
-        async with B2BClient(*world.consumer, environment=url, sync_session=session) as client:
-            with refused("invalid_b2b_endpoint", 400):
-                await Sdk(client, "sync", world)("organizations.search")
-        async with Client(*world.b2b, environment=url, sync_session=session) as other:
-            with refused("invalid_consumer_endpoint", 400):
-                await Sdk(other, "sync", world)("users.search")
+async def test_a_client_of_the_other_vertical_is_told_so(service: Service) -> None:
+    async with connected(B2BClient, service.consumer, service) as sdk:
+        with refused("invalid_b2b_endpoint", 400):
+            await sdk("organizations.search")
+    async with connected(Client, service.b2b, service) as sdk:
+        with refused("invalid_consumer_endpoint", 400):
+            await sdk("users.search")

@@ -11,14 +11,14 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.sdk.clients import World, person, unique
+from tests.sdk.clients import Service, person, unique
 
 
 @pytest.fixture
-def http(world: World) -> Iterator[httpx.Client]:
+def http(service: Service) -> Iterator[httpx.Client]:
     """What every client sends along: credentials and a JSON content type, with GET and DELETE too."""
     headers = {"Content-Type": "application/json"}
-    with httpx.Client(base_url=world.server.url, auth=world.b2b, headers=headers) as client:
+    with httpx.Client(base_url=service.server.url, auth=service.b2b, headers=headers) as client:
         yield client
 
 
@@ -113,29 +113,27 @@ def test_ids_in_a_path_are_decoded_one_by_one(http: httpx.Client, made: dict[str
         assert (answer.status_code, answer.json()["error_type"]) == (404, "member_not_found"), foreign
 
 
-def test_an_external_id_with_a_slash_can_be_addressed(http: httpx.Client, world: World) -> None:
+def test_an_external_id_with_a_slash_can_be_addressed(http: httpx.Client, service: Service) -> None:
     """Tokens may attach what the API would not take (SPIFFE and GitHub subjects); a path then carries it encoded."""
     subject = f"spiffe://example.org/{unique('workload')}"
     claims = person(sub=subject, org_id=unique("fleet"))
-    login = _ok(
-        http.post("/v1/b2b/sessions/attest", json={"profile_id": "open", "token": world.issuer.mint(claims)})
-    )
+    login = _ok(http.post("/v1/b2b/sessions/attest", json={"profile_id": "open", "token": service.issuer.mint(claims)}))
     path = f"/v1/b2b/organizations/{login['organization']['organization_id']}/members/{quote(subject, safe='')}"
     assert _ok(http.put(path, json={"name": "Worker"}))["member_id"] == login["member_id"]
 
 
 @pytest.mark.parametrize("path", ["/b2b/v1/sessions/attest", "/v1/b2b/sessions/attest"])
 @pytest.mark.parametrize("field", ["token_profile_id", "profile_id"])
-def test_attest_answers_to_both_spellings(http: httpx.Client, world: World, path: str, field: str) -> None:
-    token = world.issuer.mint(person(org_id=unique("blog")))
+def test_attest_answers_to_both_spellings(http: httpx.Client, service: Service, path: str, field: str) -> None:
+    token = service.issuer.mint(person(org_id=unique("blog")))
     body = {field: "open", "token": token, "session_custom_claims": None, "unknown": {"ignored": True}}
     assert _ok(http.post(path, json=body))["member_session"]["custom_claims"] == {}
 
 
 @pytest.mark.parametrize("path", ["/consumer/v1/sessions/attest", "/v1/sessions/attest"])
-def test_consumer_attest_answers_to_both_spellings(http: httpx.Client, world: World, path: str) -> None:
-    body = {"token_profile_id": "open", "token": world.issuer.mint(person())}
-    assert _ok(http.post(path, json=body, auth=world.consumer))["session"] is None
+def test_consumer_attest_answers_to_both_spellings(http: httpx.Client, service: Service, path: str) -> None:
+    body = {"token_profile_id": "open", "token": service.issuer.mint(person())}
+    assert _ok(http.post(path, json=body, auth=service.consumer))["session"] is None
 
 
 def test_one_connection_serves_many_calls_and_survives_refusals(http: httpx.Client) -> None:
@@ -148,9 +146,9 @@ def test_one_connection_serves_many_calls_and_survives_refusals(http: httpx.Clie
     assert len({stream.get_extra_info("client_addr") for stream in network}) == 1
 
 
-def test_the_jwks_are_public_and_say_how_long_they_keep(world: World) -> None:
-    for path, project in (("/v1/b2b/sessions/jwks", world.b2b), ("/v1/sessions/jwks", world.consumer)):
-        answer = httpx.get(f"{world.server.url}{path}/{project.project_id}")
+def test_the_jwks_are_public_and_say_how_long_they_keep(service: Service) -> None:
+    for path, project in (("/v1/b2b/sessions/jwks", service.b2b), ("/v1/sessions/jwks", service.consumer)):
+        answer = httpx.get(f"{service.server.url}{path}/{project.project_id}")
         keys = _ok(answer)["keys"]
         assert answer.headers["cache-control"] == "public, max-age=900"
         for key in keys:
@@ -168,8 +166,8 @@ NOT_HTTP_BASIC = {
 
 
 @pytest.mark.parametrize("headers", NOT_HTTP_BASIC.values(), ids=NOT_HTTP_BASIC)
-def test_missing_credentials_are_refused_before_the_body_is_read(world: World, headers: dict[str, str]) -> None:
-    answer = httpx.post(f"{world.server.url}/v1/b2b/sessions/attest", content=b"{ not JSON", headers=headers)
+def test_missing_credentials_are_refused_before_the_body_is_read(service: Service, headers: dict[str, str]) -> None:
+    answer = httpx.post(f"{service.server.url}/v1/b2b/sessions/attest", content=b"{ not JSON", headers=headers)
     assert (answer.status_code, answer.json()["error_type"]) == (401, "unauthorized_credentials")
     assert answer.headers["content-type"] == "application/json"
     assert "error" not in answer.json(), "clients would take it for an OAuth error"

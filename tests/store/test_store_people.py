@@ -344,3 +344,19 @@ async def test_a_deleted_user_takes_its_sessions_along(store: Store, tenant: Ten
     assert await store.session(tenant.id, session.number) is None
     assert await store.user(tenant.id, tenant.user.user_id) is None
     await store.write(CreateUser(user=records.user(tenant.id, email="bob@home.example", external_id="sub|bob")))
+
+
+async def test_nobody_is_replaced_through_another_environment_or_organization(
+    store: Store, tenant: Tenant, neighbour: Tenant
+) -> None:
+    other = records.organization(tenant.id)
+    await store.write(CreateOrganization(organization=other))
+    for write in (
+        ReplaceOrganization(organization=replace(tenant.organization, environment_id=neighbour.id)),
+        ReplaceMember(member=replace(tenant.member, environment_id=neighbour.id)),
+        ReplaceMember(member=replace(tenant.member, organization_id=other.organization_id)),
+        ReplaceUser(user=replace(tenant.user, environment_id=neighbour.id)),
+    ):
+        with pytest.raises(Stale):
+            await store.write(write)
+    assert await store.member_by_email(tenant.id, other.organization_id, "ada@acme.example") is None

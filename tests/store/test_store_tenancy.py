@@ -267,3 +267,27 @@ async def test_a_closed_store_says_so(store: Store, tenant: Tenant) -> None:
         await store.ping()
     with pytest.raises(errors.StoreUnavailable):
         await store.write(CreateSecret(secret=records.secret(tenant.id)))
+
+
+async def test_profiles_of_one_id_in_two_environments_do_not_touch_each_other(
+    store: Store, tenant: Tenant, neighbour: Tenant
+) -> None:
+    theirs = replace(neighbour.profile, public_key_type="PEM", jwks_url=None, pem_files=(records.pem_file("theirs"),))
+    await store.write(ReplaceProfile(profile=theirs))
+    theirs = replace(theirs, revision=2)
+    ours = replace(tenant.profile, public_key_type="PEM", jwks_url=None, pem_files=(records.pem_file("ours"),))
+    await store.write(ReplaceProfile(profile=ours))
+    assert await store.profiles(tenant.id) == [replace(ours, revision=2)]
+    await store.write(DeleteProfile(environment_id=tenant.id, profile_id=ours.profile_id))
+    assert await store.profiles(tenant.id) == []
+    await store.write(CreateProfile(profile=ours))
+    assert await store.profiles(tenant.id) == [replace(ours, revision=3)]
+    assert await store.profiles(neighbour.id) == [theirs]
+    # Deleted over there as well, and at another count: each environment goes on with its own.
+    for _ in range(3):
+        await store.write(DeleteProfile(environment_id=neighbour.id, profile_id=theirs.profile_id))
+        await store.write(CreateProfile(profile=replace(theirs, revision=1)))
+    assert await store.profiles(neighbour.id) == [replace(theirs, revision=5)]
+    await store.write(DeleteProfile(environment_id=tenant.id, profile_id=ours.profile_id))
+    await store.write(CreateProfile(profile=ours))
+    assert await store.profiles(tenant.id) == [replace(ours, revision=4)]

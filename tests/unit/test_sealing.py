@@ -12,7 +12,7 @@ import pytest
 from assay import config
 from assay.keys import sealing
 from assay.keys.minting import mint, private_key_of
-from assay.keys.sealing import RootKey, WrongRootKey
+from assay.keys.sealing import RootKey, WrongRootKey, check, rewrap
 from assay.model import Environment
 from assay.store import Stale
 from tests.unit.memory_store import MemoryStore
@@ -293,3 +293,12 @@ async def test_a_crash_between_commit_and_renaming_is_finished_at_the_next_start
     private_key_of(store.keys[0], new)
     assert key_file(settings).read_text().strip() == new.text()
     assert [file.name for file in key_file(settings).parent.iterdir()] == ["assay.db.root-key"]
+
+
+async def test_the_stores_own_secret_survives_a_change_of_root_key() -> None:
+    """What is derived from it, such as the seal of session tokens, must open after a rewrap."""
+    store, old, new = MemoryStore(), RootKey.generate(), RootKey.generate()
+    before = await check(store.as_store(), old)
+    await rewrap(store.as_store(), old, new)
+    after = await check(store.as_store(), new)
+    assert after.derive("anything") == before.derive("anything")

@@ -24,6 +24,7 @@ Request = TypeVar("Request", bound=msgspec.Struct)
 Result = TypeVar("Result")
 
 RETRY_AFTER_SECONDS = 5
+OK = 200
 CLIENT_GONE = 499
 
 _JSON = (b"content-type", b"application/json")
@@ -107,6 +108,7 @@ class Endpoint:
     """A handler as an ASGI application: every way it can end becomes one JSON answer and one line in the log.
 
     ``template`` is the path as the log shows it, ``headers`` go out with success, ``always`` with every answer.
+    The successes of a ``quiet`` one are logged for debugging alone.
     """
 
     def __init__(
@@ -124,7 +126,8 @@ class Endpoint:
         self._template = template
         self._headers = [_JSON, *(headers or [_NOT_KEPT])]
         self._always = always or []
-        self._log = log.debug if quiet else log.info
+        self._log_success = log.debug if quiet else log.info
+        self._log_refusal = log.info
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -133,7 +136,8 @@ class Endpoint:
         reply = await self._reply(exchange)
         if reply.status != CLIENT_GONE:
             await _send(reply, send)
-        self._log(
+        write = self._log_success if reply.status == OK else self._log_refusal
+        write(
             "request",
             method=scope["method"],
             route=self._template,
@@ -147,7 +151,7 @@ class Endpoint:
     async def _reply(self, exchange: Exchange) -> Reply:
         try:
             answer = await self._handler(self._context, exchange)
-            return Reply(status=200, body=encode(answer), headers=[*self._headers, *self._always])
+            return Reply(status=OK, body=encode(answer), headers=[*self._headers, *self._always])
         except errors.Error as error:
             return self._refused(error, exchange)
         except bodies.ClientGone:
@@ -158,7 +162,7 @@ class Endpoint:
             return self._refused(errors.InternalError(), exchange)
 
     def _refused(self, error: errors.Error, exchange: Exchange) -> Reply:
-        answer = refusal(error, exchange.request_id, self._context.settings.public_url)
+        answer = refusal(error, exchange.request_id)
         headers = [_JSON, _NOT_KEPT, *self._always]
         if error.kind == "unavailable":
             headers.append(_RETRY_AFTER)
@@ -194,7 +198,7 @@ async def _authenticated(context: Context, exchange: Exchange) -> Call:
 def _check_vertical(row: Route, call: Call) -> None:
     if row.vertical in (None, call.environment.vertical):
         return
-    raise errors.InvalidB2BEndpoint if call.environment.vertical == "b2b" else errors.InvalidConsumerEndpoint
+    raise errors.InvalidConsumerEndpoint if call.environment.vertical == "b2b" else errors.InvalidB2BEndpoint
 
 
 async def _with_actor(context: Context, call: Call, row: Route, exchange: Exchange) -> Call:

@@ -1,7 +1,7 @@
 """The command line: each command calls a story, and says what came of it.
 
 What a command was asked for goes to standard output, everything else to standard error. Exit code 0: done; 1: refused
-or something is wrong, a sentence says what; 2: the command line itself is wrong.
+or something is wrong, a sentence says what; 2: the command line itself is wrong; 130: stopped by Ctrl-C in the middle.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from assay import __version__
 from assay.cli import doctor, keys, output, profiles, projects, running, serve, settings
 
 USAGE = 2
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="assay",
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json = "--json" in given
     try:
         code = get_command(app).main(given, prog_name="assay", standalone_mode=False)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except typer.TyperException as fault:
         output.refuse("usage", _usage(fault), as_json=as_json)
         return USAGE

@@ -22,19 +22,25 @@ _TIMEOUT_SECONDS = 30.0
 
 
 class DemoFault(Exception):
-    """The demo's own attest was refused or got no answer; the message says why."""
+    """The demo's own attest was refused or took too long; the message says why."""
+
+
+class ServerGone(Exception):
+    """Nobody answers any more: the server is about to end, and its own end tells whether all is well."""
 
 
 async def attest(base_url: str, world: World, issuer: DemoIssuer) -> str:
-    """Start a session as a backend would; answers its session token. Raises DemoFault."""
+    """Start a session as a backend would; answers its session token. Raises DemoFault, ServerGone."""
     credentials = world.b2b
     async with httpx.AsyncClient(
         base_url=base_url, auth=(credentials.project_id, credentials.secret), trust_env=False, timeout=_TIMEOUT_SECONDS
     ) as client:
         try:
             answer = await client.post(PATH, json=_body(world, issuer.mint(), {"plan": "pro"}))
-        except httpx.HTTPError as fault:
-            raise DemoFault(f"the demo's own attest got no answer: {type(fault).__name__}") from None
+        except httpx.TimeoutException:
+            raise DemoFault(f"the demo's own attest got no answer within {_TIMEOUT_SECONDS:g} seconds") from None
+        except httpx.TransportError:
+            raise ServerGone from None
     if answer.status_code != httpx.codes.OK:
         raise DemoFault(f"the demo's own attest was refused: {answer.text}")
     return str(answer.json()["session_token"])

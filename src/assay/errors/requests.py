@@ -45,7 +45,7 @@ class RequestTooLarge(Error):
     default_message = "The request body is longer than 1 MiB."
 
 
-class InvalidB2BEndpoint(Error):
+class InvalidConsumerEndpoint(Error):
     """A consumer call was made with the credentials of a B2B project. Use the B2B client."""
 
     code = "invalid_consumer_endpoint"
@@ -53,7 +53,7 @@ class InvalidB2BEndpoint(Error):
     default_message = "This is a B2B project: use the calls under /v1/b2b."
 
 
-class InvalidConsumerEndpoint(Error):
+class InvalidB2BEndpoint(Error):
     """A B2B call was made with the credentials of a consumer project. Use the consumer client."""
 
     code = "invalid_b2b_endpoint"

@@ -27,7 +27,6 @@ NONCE_BYTES = 12
 VERSION = b"\x01"
 
 _CHECK_PURPOSE = "root-key-check"
-_CHECK_TEXT = b"this store's private keys are sealed under this root key"
 _OTHERS = 0o077
 
 
@@ -84,6 +83,10 @@ class RootKey:
         except InvalidTag:
             raise WrongRootKey("sealed data does not open with this root key, or was changed") from None
 
+    def sealed_under(self, outer: RootKey) -> bytes:
+        """This key as the check value of a store whose root key is ``outer``."""
+        return outer.seal(self._secret, _CHECK_PURPOSE)
+
     def derive(self, purpose: str) -> bytes:
         """32 bytes for another use (cursors, for one), from which the root key cannot be found (RFC 5869)."""
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=f"assay/{purpose}".encode()).derive(
@@ -131,25 +134,27 @@ async def open_root_key(settings: Settings, store: Store) -> RootKey:
     return root_key
 
 
-async def check(store: Store, root_key: RootKey) -> None:
-    """Raise WrongRootKey unless the store's sealed keys are sealed under ``root_key``.
+async def check(store: Store, root_key: RootKey) -> RootKey:
+    """The store's own secret, which is sealed under the root key and so proves that this is the right one.
 
-    The first check of a store writes the check value; of two processes that race the first one wins, and the
-    second compares with what it wrote.
+    From it come the keys that must outlive a change of root key, such as the one that seals session tokens. The
+    first check of a store makes it; of two processes that race the first one wins. Raises WrongRootKey.
     """
     check_value = await store.root_key_check()
     if check_value is None:
-        await store.write(SetRootKeyCheck(root_key_check=root_key.seal(_CHECK_TEXT, _CHECK_PURPOSE)))
+        await store.write(SetRootKeyCheck(root_key_check=RootKey.generate().sealed_under(root_key)))
         check_value = await store.root_key_check()
     if check_value is None or not _opens_check(root_key, check_value):
         raise WrongRootKey("This root key is not the one that this database's signing keys are sealed under.")
+    return RootKey(root_key.open(check_value, _CHECK_PURPOSE))
 
 
 def _opens_check(root_key: RootKey, check_value: bytes) -> bool:
     try:
-        return root_key.open(check_value, _CHECK_PURPOSE) == _CHECK_TEXT
+        root_key.open(check_value, _CHECK_PURPOSE)
     except WrongRootKey:
         return False
+    return True
 
 
 def _advice(settings: Settings, path: Path) -> str:
@@ -184,10 +189,10 @@ async def rewrap(store: Store, old: RootKey, new: RootKey) -> int:
     Run it while no server runs: one that still holds the old key could not open what it reads. Raises WrongRootKey
     when ``old`` is not the store's key, and Stale when a signing key was made meanwhile.
     """
-    await check(store, old)
+    secret = await check(store, old)
     keys = await store.all_signing_keys()
     sealed = {key.kid: _resealed(key, old, new) for key in keys}
-    await store.write(RewrapSigningKeys(sealed=sealed, root_key_check=new.seal(_CHECK_TEXT, _CHECK_PURPOSE)))
+    await store.write(RewrapSigningKeys(sealed=sealed, root_key_check=secret.sealed_under(new)))
     return len(sealed)
 
 

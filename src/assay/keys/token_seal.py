@@ -19,8 +19,9 @@ from assay.keys.sealing import RootKey
 class TokenSeal:
     """Seals session tokens with AES-SIV (RFC 5297): deterministic, so that no nonce can ever repeat by accident."""
 
-    def __init__(self, root_key: RootKey) -> None:
-        halves = [root_key.derive(f"session-token/{half}") for half in ("mac", "encrypt")]
+    def __init__(self, store_secret: RootKey) -> None:
+        """``store_secret`` is what ``sealing.check`` answers: it stays when the root key changes."""
+        halves = [store_secret.derive(f"session-token/{half}") for half in ("mac", "encrypt")]
         self._cipher = AESSIV(b"".join(halves))
 
     def seal(self, environment_id: str, token: str) -> str:

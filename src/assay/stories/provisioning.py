@@ -6,8 +6,6 @@ key already taken: that is ``store.Stale`` here, upon which the attest reads and
 
 from __future__ import annotations
 
-import secrets
-
 import msgspec
 
 from assay import errors, ids, store
@@ -16,6 +14,7 @@ from assay.rules import identity as linking
 from assay.rules import names
 from assay.rules.identity import Linked, NewOrganization, NewPerson
 from assay.rules.mapping import Identity
+from assay.stories import organizations
 from assay.stories.authority import policy_of
 from assay.stories.context import Call, Context
 
@@ -124,26 +123,19 @@ async def _link_user(ctx: Context, call: Call, profile: Profile, identity: Ident
 async def _create_organization(ctx: Context, call: Call, new: NewOrganization, now: int) -> Organization:
     """Two simultaneous first logins make one organization: the external id decides, the slug only gets a suffix."""
     environment = call.environment
-    slug = names.slug_from(new.name)
     organization = Organization(
         environment_id=environment.environment_id,
         organization_id=ids.new("organization", environment.kind),
         name=new.name,
-        slug=slug,
+        slug=names.slug_from(new.name),
         external_id=new.external_id,
         created_at=now,
         updated_at=now,
     )
-    event = call.event(now, "organization.created", organization.organization_id, by="attest")
-    while True:
-        try:
-            await ctx.store.write(store.CreateOrganization(organization=organization, events=(event,)))
-        except store.Conflict as conflict:
-            if conflict.key != "organization_slug":
-                raise store.Stale from None
-            organization = msgspec.structs.replace(organization, slug=f"{slug}-{secrets.token_hex(4)}")
-        else:
-            return organization
+    try:
+        return await organizations.create_with_free_slug(ctx, call, organization)
+    except errors.OrganizationExternalIdAlreadyUsed:
+        raise store.Stale from None
 
 
 async def _create_person(ctx: Context, call: Call, person: Member | User, now: int) -> None:

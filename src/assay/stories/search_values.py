@@ -57,10 +57,6 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(item) for item in value)
 
 
-def _lowered(value: object) -> tuple[str, ...]:
-    return tuple(names.lower(item) for item in _texts(value))
-
-
 def _fuzzy(value: object) -> str:
     text = _text(value)
     if len(text) < MIN_FUZZY:
@@ -106,10 +102,8 @@ def _between(value: object) -> dict[str, int]:
     return {"greater_than": _after(ends.greater_than), "less_than": _before(ends.less_than)}
 
 
-_LIST = f"a list of at most {MAX_VALUES} strings of at most {MAX_TEXT} characters"
 _TIME = "a time such as 2025-01-31T12:00:00Z (RFC 3339)"
-TEXTS = Kind(_LIST, _texts)
-LOWERED = Kind(_LIST, _lowered)
+TEXTS = Kind(f"a list of at most {MAX_VALUES} strings of at most {MAX_TEXT} characters", _texts)
 FUZZY = Kind(f"a string of {MIN_FUZZY} to {MAX_TEXT} characters", _fuzzy)
 FLAG = Kind("true or false", _flag)
 STATUSES = Kind("a list out of pending, invited, active and deleted", _statuses)
@@ -123,11 +117,11 @@ KINDS: dict[str, Kind] = {
     "organization_slugs": TEXTS,
     "organization_name_fuzzy": FUZZY,
     "organization_slug_fuzzy": FUZZY,
-    "allowed_domains": LOWERED,
+    "allowed_domains": TEXTS,
     "allowed_domain_fuzzy": FUZZY,
-    "claimed_email_domains": LOWERED,
+    "claimed_email_domains": TEXTS,
     "member_ids": TEXTS,
-    "member_emails": LOWERED,
+    "member_emails": TEXTS,
     "member_email_fuzzy": FUZZY,
     "member_is_breakglass": FLAG,
     "statuses": STATUSES,
@@ -145,7 +139,7 @@ KINDS: dict[str, Kind] = {
     "phone_number": TEXTS,
     "phone_id": TEXTS,
     "phone_number_fuzzy": FUZZY,
-    "email_address": LOWERED,
+    "email_address": TEXTS,
     "email_id": TEXTS,
     "email_verified": FLAG,
     "email_address_fuzzy": FUZZY,

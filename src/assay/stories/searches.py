@@ -81,7 +81,7 @@ def prepare(
         raise errors.InvalidSearch(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
     filters = _filters(target, query.operands or [])
     environment_id = call.environment.environment_id
-    any_of = query.operator == "OR" and bool(filters)
+    any_of = query.operator == "OR"
     # A cursor of another tenant, target or query would answer with a page out of nowhere.
     binding = cursors.binding(environment_id, target, sorted(organization_ids), any_of, filters)
     after = None if request.cursor is None else cursors.read(ctx.cursor_key, binding, request.cursor)

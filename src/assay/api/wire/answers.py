@@ -57,13 +57,12 @@ def time(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def refusal(error: errors.Error, request_id: str, public_url: str) -> Refusal:
-    """The public half of an error; its private ``detail`` stays behind."""
-    base = f"{public_url}/docs/errors" if public_url else "docs/reference/errors.md"
+def refusal(error: errors.Error, request_id: str) -> Refusal:
+    """The public half of an error; its private ``detail`` stays behind. The URL is within this repository."""
     return Refusal(
         status_code=STATUSES[error.kind],
         request_id=request_id,
         error_type=error.code,
         error_message=error.message,
-        error_url=f"{base}#{error.code}",
+        error_url=f"docs/reference/errors.md#{error.code}",
     )
