@@ -6,7 +6,7 @@ DATA ?= .demo
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test check lint types docs clean
+.PHONY: setup demo test check lint types docs reference clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.run-installed
@@ -30,9 +30,8 @@ demo: setup
 test: $(VENV)/.dev-installed tests/sdk/node/node_modules/.installed
 	$(BIN)/python -m pytest
 
-tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json
-	npm ci --prefix tests/sdk/node --no-audit --no-fund --loglevel=error
-	touch $@
+tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json tests/prepare.sh
+	tests/prepare.sh
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
@@ -41,10 +40,15 @@ lint: $(VENV)/.dev-installed
 types: $(VENV)/.dev-installed
 	$(BIN)/mypy
 
-docs: $(VENV)/.dev-installed
+docs: $(VENV)/.dev-installed tests/sdk/node/node_modules/.installed
 	$(BIN)/python -m pytest -q tests/docs
 
-check: lint types docs test
+# Writes docs/reference anew; `make docs` fails while it is out of date.
+reference: $(VENV)/.dev-installed
+	$(BIN)/python docs/generate.py
+
+# The tests of the documentation are among the tests.
+check: lint types test
 
 clean:
 	rm -rf $(VENV) tests/sdk/node/node_modules

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import re
 import signal
 import subprocess
@@ -27,27 +26,42 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:[1-9][0-9]*")
 
 
 class Server:
-    """A running ``assay serve``. ``url`` has no trailing slash; ``log`` grows while it runs."""
+    """A running ``assay serve``. ``url`` has no trailing slash; ``log`` holds the lines it has written so far."""
 
     def __init__(self, arguments: list[str], environ: Mapping[str, str]) -> None:
         self.log: list[str] = []
+        self._ended = False
+        self._grown = threading.Condition()
         self.process = subprocess.Popen(
             arguments,
             env=environ,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
-        self._addresses: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.url = self._address()
+        try:
+            self.url = _ADDRESS.findall(self.line_with(_ADDRESS))[0]
+        except AssertionError:
+            self.end(signal.SIGKILL)
+            raise
 
     @property
     def port(self) -> int:
         """The port that it listens on."""
         return int(self.url.rpartition(":")[2])
+
+    def line_with(self, wanted: str | re.Pattern[str]) -> str:
+        """The first line of the log that holds the text or pattern, once it is there. Raises AssertionError."""
+        pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
+        with self._grown:
+            self._grown.wait_for(lambda: self._ended or any(map(pattern.search, self.log)), START_SECONDS)
+            found = next(filter(pattern.search, self.log), None)
+        assert found is not None, f"nothing like {pattern.pattern} in the log:\n{''.join(self.log)}"
+        return found
 
     def stop(self) -> int:
         """Interrupt it as Ctrl-C does; the exit code."""
@@ -61,28 +75,21 @@ class Server:
             return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
             raise
         finally:
             self._reader.join(STOP_SECONDS)
             if self.process.stdout is not None:
                 self.process.stdout.close()
 
-    def _address(self) -> str:
-        try:
-            found = self._addresses.get(timeout=START_SECONDS)
-        except queue.Empty:
-            found = None
-        if found is None:
-            code = self.end(signal.SIGKILL)
-            raise AssertionError(f"assay serve did not start (exit code {code}):\n{''.join(self.log)}")
-        return found
-
     def _read(self) -> None:
         for line in self.process.stdout or ():
-            self.log.append(line)
-            if match := _ADDRESS.search(line):
-                self._addresses.put(match.group())
-        self._addresses.put(None)
+            with self._grown:
+                self.log.append(line)
+                self._grown.notify_all()
+        with self._grown:
+            self._ended = True
+            self._grown.notify_all()
 
 
 class Assay:

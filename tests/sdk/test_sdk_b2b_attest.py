@@ -86,8 +86,11 @@ async def test_a_new_organization_is_made_just_in_time(b2b: Sdk) -> None:
     assert found.organization.organization_id == made.organization.organization_id
 
 
-async def test_the_external_id_finds_the_member_whose_address_changed(b2b: Sdk, organization: Any, member: Any) -> None:
-    claims = person(org_id=organization.organization_id, sub=member.external_id)
+@pytest.mark.parametrize("verified", [True, False], ids=["verified", "unverified"])
+async def test_the_external_id_finds_the_member_whatever_the_address(
+    b2b: Sdk, organization: Any, member: Any, verified: bool
+) -> None:
+    claims = person(org_id=organization.organization_id, sub=member.external_id, email_verified=verified)
     made = await b2b.login(claims)
     assert made.member_id == member.member_id
     assert made.member.email_address == member.email_address, "another address at the issuer is noted, not copied"

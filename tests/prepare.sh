@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# What the tests use besides Python: curl and openssl (the README's and tutorial's own commands) and Node with npm
+# (the official Node SDK). Whatever is missing is installed from Debian, or named.
+set -euo pipefail
+
+missing=()
+command -v curl >/dev/null || missing+=(curl)
+command -v openssl >/dev/null || missing+=(openssl)
+if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; then
+  missing+=(nodejs npm)
+fi
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "The tests need ${missing[*]} (Node 18 or later). Install them, or run this as root on Debian." >&2
+    exit 1
+  fi
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" ca-certificates
+fi
+
+cd "$(dirname "$0")/sdk/node"
+npm ci --no-audit --no-fund --loglevel=error
+touch node_modules/.installed
