@@ -92,7 +92,7 @@ def test_the_calls_of_the_readme_are_in_the_python_sdk() -> None:
 def test_the_calls_of_the_readme_are_in_the_node_sdk() -> None:
     node = shutil.which("node")
     if node is None or not (NODE / "node_modules" / "stytch").exists():
-        pytest.skip("the npm client is not installed; make test installs it")
+        pytest.fail("the npm client is not installed; make test installs it")
     script = """
         const stytch = require("stytch");
         console.warn = () => {};

@@ -360,3 +360,17 @@ async def test_nobody_is_replaced_through_another_environment_or_organization(
         with pytest.raises(Stale):
             await store.write(write)
     assert await store.member_by_email(tenant.id, other.organization_id, "ada@acme.example") is None
+
+
+async def test_members_of_one_external_id_are_found_across_the_organizations_of_an_environment(
+    store: Store, tenant: Tenant, neighbour: Tenant
+) -> None:
+    """The neighbour has a member of the same external id; two found are enough to know that it names nobody."""
+    assert await store.members_by_external_id(tenant.id, "sub|ada") == [tenant.member]
+    for number in range(3):
+        other = records.organization(tenant.id)
+        await store.write(CreateOrganization(organization=other))
+        status = "deleted" if number == 0 else "active"
+        await store.write(CreateMember(member=records.member(other, external_id="sub|ada", status=status)))
+        assert len(await store.members_by_external_id(tenant.id, "sub|ada")) == min(number + 1, 2)
+    assert await store.members_by_external_id(neighbour.id, "sub|ada") == [neighbour.member]

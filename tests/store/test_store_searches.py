@@ -8,8 +8,6 @@ from msgspec.structs import replace
 
 from assay.model import Member, Organization, OrganizationSettings, RetiredEmail, User, UserName
 from assay.store import (
-    FILTERS,
-    MAX_FILTERS,
     CreateMember,
     CreateOrganization,
     CreateUser,
@@ -18,6 +16,7 @@ from assay.store import (
     Search,
     Store,
 )
+from assay.store.filters import FILTERS, MAX_FILTERS
 from tests import records
 from tests.records import NOW
 from tests.store.conftest import Tenant

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec import convert
 from msgspec.structs import replace
 
 from assay.model import Session, SessionView
@@ -58,7 +59,9 @@ async def test_a_session_of_a_user_is_read_with_the_user(store: Store, tenant: T
     assert await store.session(tenant.id, session.number) == SessionView(session=session, user=tenant.user)
 
 
-async def test_live_sessions_of_a_subject_are_listed_oldest_first(store: Store, tenant: Tenant) -> None:
+async def test_live_sessions_of_a_subject_are_listed_oldest_first(
+    store: Store, tenant: Tenant, neighbour: Tenant
+) -> None:
     first, second, expired, revoked = (
         records.session(tenant.member, **changes) for changes in ({}, {}, {"expires_at": NOW + 5}, {"revoked_at": NOW})
     )
@@ -67,6 +70,7 @@ async def test_live_sessions_of_a_subject_are_listed_oldest_first(store: Store, 
     found = await store.sessions_of(tenant.id, "member", tenant.member.member_id, NOW + 5)
     assert found == [first, second]
     assert await store.sessions_of(tenant.id, "user", tenant.member.member_id, NOW) == []
+    assert await store.sessions_of(neighbour.id, "member", tenant.member.member_id, NOW) == []
 
 
 # ---------------------------------------------------------------- starting
@@ -92,6 +96,8 @@ async def test_a_session_number_is_used_once(store: Store, tenant: Tenant, sessi
     assert await store.attempts(tenant.id, 9) == []
 
 
+NEIGHBOURS_SESSION = 4711
+
 GUARDS: dict[str, Callable[[Tenant, Tenant, Session], Guard]] = {
     "an unknown secret": lambda tenant, _, __: records.guard(tenant.secret, secret_id="secret-test-0"),
     "another tenant's secret": lambda tenant, neighbour, _: replace(
@@ -101,6 +107,7 @@ GUARDS: dict[str, Callable[[Tenant, Tenant, Session], Guard]] = {
     "another revision of the profile": lambda tenant, _, __: profile_guard(tenant, profile_revision=2),
     "a profile without revision": lambda tenant, _, __: profile_guard(tenant, profile_revision=None),
     "an unknown session": lambda tenant, _, __: records.guard(tenant.secret, session_number=1),
+    "another tenant's session": lambda tenant, _, __: records.guard(tenant.secret, session_number=NEIGHBOURS_SESSION),
     "an expired session": lambda tenant, _, session: records.guard(
         tenant.secret, session_number=session.number, now=session.expires_at
     ),
@@ -111,6 +118,8 @@ GUARDS: dict[str, Callable[[Tenant, Tenant, Session], Guard]] = {
 async def test_no_session_starts_or_changes_when_its_guard_fails(
     store: Store, tenant: Tenant, neighbour: Tenant, session: Session, case: str
 ) -> None:
+    theirs = records.session(neighbour.member, number=NEIGHBOURS_SESSION)
+    await store.write(records.start(theirs, neighbour.secret))
     guard = GUARDS[case](tenant, neighbour, session)
     fresh = records.session(tenant.member, expires_at=session.expires_at + 60)
     attempt = records.attempt(tenant.id)
@@ -176,6 +185,11 @@ async def test_a_member_has_sessions_in_its_own_organization_and_environment_onl
         {"organization_id": neighbour.organization.organization_id},
         {"organization_id": None},
         {"subject_id": neighbour.member.member_id},
+        {
+            "subject_id": neighbour.member.member_id,
+            "organization_id": neighbour.organization.organization_id,
+        },
+        {"subject_kind": "user", "subject_id": neighbour.user.user_id},
         {"subject_kind": "user"},
     )
     for changes in fields:
@@ -262,16 +276,43 @@ async def test_a_session_of_a_user_is_changed_like_that_of_a_member(store: Store
 # ---------------------------------------------------------------- ending
 
 
-async def test_a_session_is_revoked_once_and_tells_of_it_once(
-    store: Store, tenant: Tenant, neighbour: Tenant, session: Session
-) -> None:
+async def test_a_session_is_revoked_once_and_tells_of_it_once(store: Store, tenant: Tenant, session: Session) -> None:
     event = records.event(tenant.id, action="session.revoke")
-    for environment_id in (neighbour.id, tenant.id, tenant.id):
+    for now in (NOW + 1, NOW + 2):
         await store.write(
-            RevokeSession(events=(event,), environment_id=environment_id, number=session.number, revoked_at=NOW + 1)
+            RevokeSession(events=(event,), environment_id=tenant.id, number=session.number, revoked_at=now)
         )
     assert (await stored(store, session)).revoked_at == NOW + 1
     assert await store.events(None, 9) == [event]
+
+
+async def test_nobody_ends_sessions_of_another_environment(
+    store: Store, tenant: Tenant, neighbour: Tenant, session: Session
+) -> None:
+    subject = {"subject_kind": "member", "subject_id": tenant.member.member_id}
+    await store.write(RevokeSession(environment_id=neighbour.id, number=session.number, revoked_at=NOW))
+    await store.write(convert({"environment_id": neighbour.id, "revoked_at": NOW, **subject}, RevokeSessionsOf))
+    await store.write(
+        convert({"environment_id": tenant.id, "revoked_at": NOW, **subject, "subject_kind": "user"}, RevokeSessionsOf)
+    )
+    assert await stored(store, session) == session
+
+
+async def test_sessions_that_ended_before_keep_their_end(store: Store, tenant: Tenant) -> None:
+    revoked = records.session(tenant.member, revoked_at=NOW)
+    expired = records.session(tenant.member, expires_at=NOW + 5)
+    for one in (revoked, expired):
+        await store.write(records.start(one, tenant.secret))
+    await store.write(
+        RevokeSessionsOf(
+            environment_id=tenant.id,
+            subject_kind="member",
+            subject_id=tenant.member.member_id,
+            revoked_at=NOW + 5,
+        )
+    )
+    for one in (revoked, expired):
+        assert await stored(store, one) == one
 
 
 async def test_revoking_an_unknown_or_expired_session_changes_nothing(

@@ -16,7 +16,8 @@ import pytest
 import assay.store
 from assay import errors
 from assay.model import Session
-from assay.store import FILTERS, CreateSecret, RecordAttempt, Write, sqlite_files
+from assay.store import CreateSecret, RecordAttempt, Write, sqlite_files
+from assay.store.filters import FILTERS
 from assay.store.opening import SchemaTooNew, StoreFault, open_store
 from assay.store.sqlite import SqliteStore, open_sqlite
 from assay.store.sqlite_writer import MAX_BATCH, Writer
@@ -386,6 +387,7 @@ HOT = [
     "member_of_organization",
     "member_by_id",
     "member_by_external_id",
+    "members_by_external_id",
     "member_by_email",
     "member_count",
     "release_member_emails",

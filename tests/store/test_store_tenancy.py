@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from assay import errors
-from assay.model import Caller
+from assay.model import Caller, SigningKey
 from assay.store import (
     Conflict,
     CreateProfile,
@@ -55,6 +55,8 @@ async def test_a_caller_is_found_by_environment_and_secret_together(
     found = await store.caller(tenant.id, tenant.secret.secret_hash)
     assert found == Caller(environment=tenant.environment, secret=tenant.secret, signing_kid=None)
     assert await store.caller(neighbour.id, tenant.secret.secret_hash) is None
+    assert await store.secret_is_live(tenant.id, tenant.secret.secret_id)
+    assert not await store.secret_is_live(neighbour.id, tenant.secret.secret_id)
     assert await store.caller(tenant.id, b"\x00" * 32) is None
 
 
@@ -124,6 +126,31 @@ async def test_a_rotation_promotes_the_next_key_and_the_other_rotation_is_stale(
         replace(upcoming, state="active", activated_at=NOW + 9),
         won.new_next,
     ]
+
+
+async def test_a_rotation_leaves_the_keys_of_other_environments_alone(
+    store: Store, tenant: Tenant, neighbour: Tenant
+) -> None:
+    kept: dict[str, list[SigningKey]] = {}
+    for environment_id in (tenant.id, neighbour.id):
+        keys = (records.signing_key(environment_id), records.signing_key(environment_id, state="next"))
+        await store.write(CreateSigningKeys(keys=keys))
+        kept[environment_id] = await store.signing_keys(environment_id)
+
+    def rotation(environment_id: str, of: str) -> RotateSigningKeys:
+        (upcoming,) = [key for key in kept[of] if key.state == "next"]
+        return RotateSigningKeys(
+            environment_id=environment_id,
+            promoted_kid=upcoming.kid,
+            new_next=records.signing_key(environment_id, state="next"),
+            rotated_at=NOW,
+        )
+
+    with pytest.raises(Stale):
+        await store.write(rotation(tenant.id, of=neighbour.id))
+    assert await store.signing_keys(tenant.id) == kept[tenant.id]
+    await store.write(rotation(tenant.id, of=tenant.id))
+    assert await store.signing_keys(neighbour.id) == kept[neighbour.id]
 
 
 async def test_only_the_first_root_key_check_is_kept(store: Store) -> None:

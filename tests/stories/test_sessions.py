@@ -284,7 +284,7 @@ async def test_sessions_of_a_user_are_listed_by_external_id(shop: World) -> None
         await sessions.user_sessions(shop.ctx, shop.call, UserSessionsRequest(user_id="u-2"))
 
 
-@pytest.mark.parametrize("by", ["session_token", "session_jwt", "member_session_id", "member_id"])
+@pytest.mark.parametrize("by", ["session_token", "session_jwt", "member_session_id", "member_id", "external_id"])
 async def test_a_revoked_session_opens_nothing(world: World, by: str) -> None:
     granted, other = await log_in(world), await log_in(world, {"sub": "u-2", "email": "ben@example.com"})
     name = {
@@ -292,8 +292,9 @@ async def test_a_revoked_session_opens_nothing(world: World, by: str) -> None:
         "session_jwt": granted.session_jwt,
         "member_session_id": details_of(granted).session_id,
         "member_id": member_of(granted).member_id,
+        "external_id": "subject-1",
     }[by]
-    await revoke(world, None, **{by: name})
+    await revoke(world, None, **{"member_id" if by == "external_id" else by: name})
     for opener in ({"session_token": granted.session_token}, {"session_jwt": granted.session_jwt}):
         with pytest.raises(errors.SessionNotFound):
             await world.authenticate(**opener)
@@ -301,6 +302,15 @@ async def test_a_revoked_session_opens_nothing(world: World, by: str) -> None:
         await log_in(world, session_token=granted.session_token)
     assert await world.authenticate(session_token=other.session_token)
     assert len(await world.events("session.revoked") + await world.events("member.sessions_revoked")) == 1
+
+
+async def test_an_external_id_of_two_organizations_names_nobody_in_particular(world: World) -> None:
+    await world.add_organization(slug="beta")
+    granted = await log_in(world)
+    await log_in(world, organization_id="beta")
+    with pytest.raises(errors.BadRequest):
+        await revoke(world, member_id="subject-1")
+    assert await world.authenticate(session_token=granted.session_token)
 
 
 async def test_a_consumer_session_is_revoked_by_its_id(shop: World) -> None:

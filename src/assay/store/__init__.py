@@ -33,8 +33,6 @@ from assay.model import (
     SubjectKind,
     User,
 )
-from assay.store.filters import FILTERS as FILTERS
-from assay.store.filters import MAX_FILTERS as MAX_FILTERS
 
 UniqueKey = Literal[
     "project_slug",
@@ -351,6 +349,9 @@ class Store(Protocol):
 
     async def member_by_id(self, environment_id: str, member_id: str) -> Member | None:
         """In whatever organization of the environment; deleted members included."""
+
+    async def members_by_external_id(self, environment_id: str, external_id: str) -> list[Member]:
+        """At most two members of the environment with this external id; never a deleted one."""
 
     async def member_by_email(self, environment_id: str, organization_id: str, email: str) -> Member | None:
         """Whoever holds the address now or as a retired one; never a deleted member."""

@@ -147,6 +147,9 @@ class SqliteStore:
     async def member_by_id(self, environment_id: str, member_id: str) -> Member | None:
         return self._one("member_by_id", rows.MEMBER, environment_id=environment_id, reference=member_id)
 
+    async def members_by_external_id(self, environment_id: str, external_id: str) -> list[Member]:
+        return self._all("members_by_external_id", rows.MEMBER, environment_id=environment_id, external_id=external_id)
+
     async def member_by_email(self, environment_id: str, organization_id: str, email: str) -> Member | None:
         return self._member("member_by_email", environment_id, organization_id, email)
 

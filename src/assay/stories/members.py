@@ -109,11 +109,28 @@ async def get(ctx: Context, call: Call, request: MemberGet) -> MemberView:
     return MemberView(member=member, organization=organization)
 
 
+async def find_anywhere(ctx: Context, environment_id: str, reference: str) -> Member:
+    """The one member with this member id or external id, whatever its organization; deleted ones by member id only.
+
+    Raises MemberNotFound, and BadRequest for an external id that members of several organizations have.
+    """
+    if ids.is_own_form(reference):
+        member = await ctx.store.member_by_id(environment_id, reference)
+        found = [member] if member else []
+    else:
+        found = await ctx.store.members_by_external_id(environment_id, reference)
+    if not found:
+        raise errors.MemberNotFound
+    if len(found) > 1:
+        raise errors.BadRequest("member_id is an external id of members of several organizations; use the member id")
+    return found[0]
+
+
 async def dangerously_get(ctx: Context, call: Call, request: MemberDangerousGet) -> MemberView:
-    """One member of the environment by our own id, whatever its organization. Raises MemberNotFound."""
+    """One member of the environment, whatever its organization. Raises as :func:`find_anywhere`."""
     environment_id = call.environment.environment_id
-    member = await ctx.store.member_by_id(environment_id, request.member_id)
-    if member is None or (member.status == "deleted" and not request.include_deleted):
+    member = await find_anywhere(ctx, environment_id, request.member_id)
+    if member.status == "deleted" and not request.include_deleted:
         raise errors.MemberNotFound
     organization = await ctx.store.organization(environment_id, member.organization_id, by_slug=False)
     if organization is None:  # deleted between the two reads, and its members with it

@@ -10,7 +10,7 @@ from assay import errors, store
 from assay.model import Member, SessionView, User
 from assay.rules import claims as custom_claims
 from assay.rules import permissions, session_ids, session_jwt
-from assay.stories import authority, opening
+from assay.stories import authority, members, opening
 from assay.stories.context import Actor, Call, Context
 from assay.stories.opening import Granted, Opened, SessionDetails
 
@@ -219,9 +219,7 @@ async def _revoke_session(ctx: Context, call: Call, view: SessionView) -> None:
 
 async def _revoke_all_of_member(ctx: Context, call: Call, member_id: str) -> None:
     environment_id = call.environment.environment_id
-    member = await ctx.store.member_by_id(environment_id, member_id)
-    if member is None:
-        raise errors.MemberNotFound
+    member = await members.find_anywhere(ctx, environment_id, member_id)
     _authorize_revoke(call, member)
     now = int(ctx.clock())
     write = store.RevokeSessionsOf(
