@@ -16,7 +16,7 @@ Kind = Literal["test", "live"]
 SubjectKind = Literal["member", "user"]
 MemberStatus = Literal["pending", "invited", "active", "deleted"]
 UserStatus = Literal["pending", "active"]
-KeyType = Literal["JWK", "PEM"]
+KeyType = Literal["JWK", "PEM", "UNSPECIFIED"]
 KeyState = Literal["next", "active", "retired"]
 Outcome = Literal["granted", "refused"]
 
@@ -101,11 +101,96 @@ class PemFile(Record, frozen=True, kw_only=True):
     public_key: str
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """Base of all key sources of a profile (decisions D8). ``ca_pem`` is a private CA for this source alone."""
+
+
+class JwksSource(Source, frozen=True, kw_only=True, tag="jwks"):
+    """A JWK set at an https URL."""
+
+    url: str
+    ca_pem: str | None = None
+
+
+class DiscoverySource(Source, frozen=True, kw_only=True, tag="discovery"):
+    """OpenID Connect discovery; without ``url`` it is below the profile's issuer."""
+
+    url: str | None = None
+    ca_pem: str | None = None
+
+
+class PemSource(Source, frozen=True, kw_only=True, tag="pem"):
+    """One to five public keys or certificates as PEM text."""
+
+    public_keys: tuple[str, ...]
+
+
+class InlineJwksSource(Source, frozen=True, kw_only=True, tag="inline_jwks"):
+    """A JWK set as given, never fetched: for issuers that cannot be reached from here."""
+
+    jwks: dict[str, Any]
+
+
+class X509MapSource(Source, frozen=True, kw_only=True, tag="x509_map"):
+    """A JSON object kid → certificate at an https URL (Firebase)."""
+
+    url: str
+
+
+class PemMapSource(Source, frozen=True, kw_only=True, tag="pem_map"):
+    """A JSON object kid → public key PEM at an https URL (Google IAP)."""
+
+    url: str
+
+
+class AlbSource(Source, frozen=True, kw_only=True, tag="alb"):
+    """AWS load balancers: one PEM per kid below a regional URL; ``signer`` is the ARN the header must name."""
+
+    signer: str
+    region: str | None = None
+    url: str | None = None
+
+
+class SpiffeSource(Source, frozen=True, kw_only=True, tag="spiffe"):
+    """A SPIFFE bundle: keys of ``use`` jwt-svid, and an empty set revokes them all."""
+
+    url: str
+    ca_pem: str | None = None
+
+
+class ProjectSource(Source, frozen=True, kw_only=True, tag="project"):
+    """The session JWT keys of another environment of this server, named by its project id; no network."""
+
+    project_id: str
+
+
+class HmacSource(Source, frozen=True, kw_only=True, tag="hmac"):
+    """A shared secret, sealed under the root key and never shown; the profile has no other source then."""
+
+    sealed_secret: bytes
+
+
+KeySource = (
+    JwksSource
+    | DiscoverySource
+    | PemSource
+    | InlineJwksSource
+    | X509MapSource
+    | PemMapSource
+    | AlbSource
+    | SpiffeSource
+    | ProjectSource
+    | HmacSource
+)
+
+
 class Profile(Record, frozen=True, kw_only=True):
     """A trusted auth token profile: whom to believe, by which keys, and what the claims mean.
 
-    ``attribute_mapping`` is attribute → claim name (decisions D9). ``leeway_seconds`` and ``algorithms``
-    are the extra fields of decisions D8 that this version enforces.
+    ``attribute_mapping`` is attribute → claim name (decisions D9). ``leeway_seconds``, ``algorithms``,
+    ``key_sources`` and ``keys_stale_limit`` (seconds that the last good keys may serve while the issuer is away)
+    are extra fields that this version enforces (decisions D8). ``key_sources`` is empty when the keys are those
+    of ``jwks_url`` or ``pem_files``.
     """
 
     environment_id: str
@@ -120,9 +205,31 @@ class Profile(Record, frozen=True, kw_only=True):
     can_jit_provision: bool = False
     algorithms: tuple[str, ...] = ()
     leeway_seconds: int = 30
+    key_sources: tuple[KeySource, ...] = ()
+    keys_stale_limit: int = 86_400
     created_at: int
     updated_at: int
     revision: int = 1
+
+
+class KeptKeys(Record, frozen=True, kw_only=True):
+    """What is remembered of one fetched key source, for all workers and over restarts.
+
+    ``source`` is a digest of what is fetched. ``document`` is the last good answer, fetched at ``good_at``; it is
+    fresh until ``fresh_until``. ``failures`` counts failed fetches in a row, the last of which gave ``fault``.
+    ``lease_until`` is until when one worker fetches for all.
+    """
+
+    environment_id: str
+    profile_id: str
+    source: str
+    document: bytes | None = None
+    good_at: int | None = None
+    fresh_until: int | None = None
+    tried_at: int | None = None
+    failures: int = 0
+    fault: str | None = None
+    lease_until: int = 0
 
 
 # ---------------------------------------------------------------- people

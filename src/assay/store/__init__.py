@@ -20,12 +20,11 @@ from assay.model import (
     Caller,
     Environment,
     Event,
-    Factor,
+    KeptKeys,
     Member,
     Organization,
     Profile,
     Project,
-    PublicToken,
     Secret,
     Session,
     SessionView,
@@ -33,6 +32,33 @@ from assay.model import (
     SubjectKind,
     User,
 )
+from assay.store.writes import CreateMember as CreateMember
+from assay.store.writes import CreateOrganization as CreateOrganization
+from assay.store.writes import CreateProfile as CreateProfile
+from assay.store.writes import CreateProject as CreateProject
+from assay.store.writes import CreateSecret as CreateSecret
+from assay.store.writes import CreateSigningKeys as CreateSigningKeys
+from assay.store.writes import CreateUser as CreateUser
+from assay.store.writes import DeleteOrganization as DeleteOrganization
+from assay.store.writes import DeleteProfile as DeleteProfile
+from assay.store.writes import DeleteUser as DeleteUser
+from assay.store.writes import Guard as Guard
+from assay.store.writes import KeepKeys as KeepKeys
+from assay.store.writes import LeaseKeys as LeaseKeys
+from assay.store.writes import RecordAttempt as RecordAttempt
+from assay.store.writes import ReplaceMember as ReplaceMember
+from assay.store.writes import ReplaceOrganization as ReplaceOrganization
+from assay.store.writes import ReplaceProfile as ReplaceProfile
+from assay.store.writes import ReplaceUser as ReplaceUser
+from assay.store.writes import RevokeSecret as RevokeSecret
+from assay.store.writes import RevokeSession as RevokeSession
+from assay.store.writes import RevokeSessionsOf as RevokeSessionsOf
+from assay.store.writes import RewrapSigningKeys as RewrapSigningKeys
+from assay.store.writes import RotateSigningKeys as RotateSigningKeys
+from assay.store.writes import SetRootKeyCheck as SetRootKeyCheck
+from assay.store.writes import StartSession as StartSession
+from assay.store.writes import UpdateSession as UpdateSession
+from assay.store.writes import Write as Write
 
 UniqueKey = Literal[
     "project_slug",
@@ -59,212 +85,6 @@ class Conflict(Exception):
 
 class Stale(Exception):
     """What the write was decided upon has changed; read again and decide again."""
-
-
-# ---------------------------------------------------------------- writes
-
-
-class Write(msgspec.Struct, frozen=True):
-    """Base of all writes. ``events`` are written with the change, or not at all (decisions D13)."""
-
-    events: tuple[Event, ...] = ()
-
-
-class CreateProject(Write, frozen=True, kw_only=True):
-    """A project, its environments, and the credentials shown to its operator. Conflict: ``project_slug``."""
-
-    project: Project
-    environments: tuple[Environment, ...]
-    secrets: tuple[Secret, ...]
-    public_tokens: tuple[PublicToken, ...]
-
-
-class CreateSecret(Write, frozen=True, kw_only=True):
-    """One more live secret of an environment."""
-
-    secret: Secret
-
-
-class RevokeSecret(Write, frozen=True, kw_only=True):
-    """From the commit on, the secret opens nothing. Stale when it is unknown or was revoked before."""
-
-    environment_id: str
-    secret_id: str
-    revoked_at: int
-
-
-class CreateSigningKeys(Write, frozen=True, kw_only=True):
-    """The first keys of an environment. Conflict ``signing_key`` when another worker made them first."""
-
-    keys: tuple[SigningKey, ...]
-
-
-class RotateSigningKeys(Write, frozen=True, kw_only=True):
-    """``next`` becomes active, the active one retired, ``new_next`` is published.
-
-    Stale when ``promoted_kid`` is not the environment's next key (another rotation won).
-    """
-
-    environment_id: str
-    promoted_kid: str
-    new_next: SigningKey
-    rotated_at: int
-
-
-class RewrapSigningKeys(Write, frozen=True, kw_only=True):
-    """Every sealed private key under a new root key, and the new check value. Stale when a key is missing."""
-
-    sealed: dict[str, bytes]
-    root_key_check: bytes
-
-
-class SetRootKeyCheck(Write, frozen=True, kw_only=True):
-    """What a later start compares its root key with; only the first one is kept."""
-
-    root_key_check: bytes
-
-
-class CreateProfile(Write, frozen=True, kw_only=True):
-    """Conflict: ``profile_id`` within the environment."""
-
-    profile: Profile
-
-
-class ReplaceProfile(Write, frozen=True, kw_only=True):
-    """``profile`` carries the revision it was read with; it is stored as the next. Stale when it has moved on."""
-
-    profile: Profile
-
-
-class DeleteProfile(Write, frozen=True, kw_only=True):
-    """The profile and its PEM files. Stale when there is none. Sessions made by it live on."""
-
-    environment_id: str
-    profile_id: str
-
-
-class CreateOrganization(Write, frozen=True, kw_only=True):
-    """Conflict: ``organization_slug``, ``organization_external_id`` within the environment."""
-
-    organization: Organization
-
-
-class ReplaceOrganization(Write, frozen=True, kw_only=True):
-    """As :class:`ReplaceProfile`, for an organization."""
-
-    organization: Organization
-
-
-class DeleteOrganization(Write, frozen=True, kw_only=True):
-    """The organization, its members and their sessions. Stale when there is none."""
-
-    environment_id: str
-    organization_id: str
-
-
-class CreateMember(Write, frozen=True, kw_only=True):
-    """Conflict: ``member_email`` (retired addresses included), ``member_external_id`` within the organization.
-
-    Stale when the organization is gone.
-    """
-
-    member: Member
-
-
-class ReplaceMember(Write, frozen=True, kw_only=True):
-    """``member`` carries the revision it was read with. With ``revoke_sessions_at`` its sessions end too.
-
-    A member whose status becomes ``deleted`` frees its address and external id; one that stops being
-    ``deleted`` claims them again (Conflict as for :class:`CreateMember`).
-    """
-
-    member: Member
-    revoke_sessions_at: int | None = None
-
-
-class CreateUser(Write, frozen=True, kw_only=True):
-    """Conflict: ``user_email``, ``user_phone_number``, ``user_external_id`` within the environment."""
-
-    user: User
-
-
-class ReplaceUser(Write, frozen=True, kw_only=True):
-    """``user`` carries the revision it was read with."""
-
-    user: User
-
-
-class DeleteUser(Write, frozen=True, kw_only=True):
-    """The user and its sessions. Stale when there is none."""
-
-    environment_id: str
-    user_id: str
-
-
-class Guard(msgspec.Struct, frozen=True, kw_only=True):
-    """What must still hold at the commit of a session write (decisions D29); None is not asked.
-
-    ``secret_id`` is live; the profile has this revision; the session ``session_number`` is live at ``now``.
-    """
-
-    environment_id: str
-    secret_id: str
-    profile_id: str | None = None
-    profile_revision: int | None = None
-    session_number: int | None = None
-    now: int
-
-
-class StartSession(Write, frozen=True, kw_only=True):
-    """A new session and the record of the attempt.
-
-    Conflict ``session_number`` asks for another number. Stale when the guard fails, or the subject is no longer an
-    active member of the organization (or an existing user).
-    """
-
-    session: Session
-    guard: Guard
-    attempt: Attempt | None = None
-
-
-class UpdateSession(Write, frozen=True, kw_only=True):
-    """Change a live session; None leaves a field as it is. ``last_accessed_at`` never moves backwards.
-
-    With ``revision`` the session must still have it, and gets the next. Stale when the session is not live at
-    ``guard.now``, has moved on, its subject is not active, or the guard fails.
-    """
-
-    number: int
-    revision: int | None = None
-    last_accessed_at: int
-    expires_at: int | None = None
-    factors: tuple[Factor, ...] | None = None
-    custom_claims: dict[str, Any] | None = None
-    guard: Guard
-    attempt: Attempt | None = None
-
-
-class RevokeSession(Write, frozen=True, kw_only=True):
-    """End one session of the environment; its events are written only if it was live until now."""
-
-    environment_id: str
-    number: int
-    revoked_at: int
-
-
-class RevokeSessionsOf(Write, frozen=True, kw_only=True):
-    """End every live session of one member or user."""
-
-    environment_id: str
-    subject_kind: SubjectKind
-    subject_id: str
-    revoked_at: int
-
-
-class RecordAttempt(Write, frozen=True, kw_only=True):
-    """What became of an attest that changed nothing."""
-
-    attempt: Attempt
 
 
 # ---------------------------------------------------------------- searches
@@ -338,6 +158,9 @@ class Store(Protocol):
 
     async def profiles(self, environment_id: str) -> list[Profile]:
         """All profiles of an environment, oldest first."""
+
+    async def kept_keys(self, environment_id: str, profile_id: str) -> list[KeptKeys]:
+        """What is remembered of the profile's fetched sources, in the order of ``source``."""
 
     # -- people
 

@@ -137,6 +137,16 @@ def _delete_profile(write: store.DeleteProfile) -> Plan:
     return [_step("remember_deleted_profile", key), _step("delete_profile", key, "stale")]
 
 
+@_steps.register
+def _lease_keys(write: store.LeaseKeys) -> Plan:
+    return [_step("lease_keys", _fields(write, "environment_id", "profile_id", "source", "now", "until"), "stale")]
+
+
+@_steps.register
+def _keep_keys(write: store.KeepKeys) -> Plan:
+    return [_step("keep_keys", rows.KEPT_KEYS.parameters(write.kept))]
+
+
 def _pem_files(profile: Profile) -> Plan:
     key = _fields(profile, "environment_id", "profile_id")
     return [

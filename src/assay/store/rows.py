@@ -17,6 +17,7 @@ from assay.model import (
     Attempt,
     Environment,
     Event,
+    KeptKeys,
     Member,
     Organization,
     PemFile,
@@ -88,6 +89,7 @@ PUBLIC_TOKEN = Rows(PublicToken)
 SIGNING_KEY = Rows(SigningKey)
 PROFILE = Rows(Profile, without=("pem_files",))
 PEM_FILE = Rows(PemFile)
+KEPT_KEYS = Rows(KeptKeys)
 ORGANIZATION = Rows(Organization)
 MEMBER = Rows(Member)
 USER = Rows(User)

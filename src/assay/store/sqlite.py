@@ -21,6 +21,7 @@ from assay.model import (
     Caller,
     Environment,
     Event,
+    KeptKeys,
     Member,
     Organization,
     Profile,
@@ -123,6 +124,9 @@ class SqliteStore:
             return profile
         key = {"environment_id": profile.environment_id, "profile_id": profile.profile_id}
         return msgspec.structs.replace(profile, pem_files=tuple(self._all("pem_files", rows.PEM_FILE, **key)))
+
+    async def kept_keys(self, environment_id: str, profile_id: str) -> list[KeptKeys]:
+        return self._all("kept_keys", rows.KEPT_KEYS, environment_id=environment_id, profile_id=profile_id)
 
     # -- people
 

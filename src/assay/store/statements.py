@@ -22,6 +22,7 @@ _SHAPES: Mapping[str, rows.Rows[Any]] = {
     "signing_key": rows.SIGNING_KEY,
     "profile": rows.PROFILE,
     "pem_file": rows.PEM_FILE,
+    "kept_keys": rows.KEPT_KEYS,
     "organization": rows.ORGANIZATION,
     "member": rows.MEMBER,
     "user": rows.USER,

@@ -145,8 +145,6 @@ create table members (
 create unique index members_external_id on members (organization_id, external_id)
 where external_id is not null and status <> 'deleted';
 create index members_external_id_anywhere on members (environment_id, external_id)
-    where external_id is not null and status <> 'deleted';
-create index members_external_id_anywhere on members (environment_id, external_id)
 where external_id is not null and status <> 'deleted';
 create index members_page on members (organization_id, member_id);
 

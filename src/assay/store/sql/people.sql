@@ -75,7 +75,7 @@ where organization_id = :organization_id and external_id = :reference
 -- Members of whatever organization with this external id, as many as it takes to know that it names no single one.
 select {member} from members
 where environment_id = :environment_id and external_id = :external_id and status <> 'deleted'
-order by member_id limit 2
+limit 2
 
 -- member_by_email
 -- Whoever holds the address, now or as a retired one; deleted members hold none.

@@ -16,7 +16,8 @@ where environment_id = :environment_id and profile_id = :profile_id and exists (
 update profiles set
     name = :name, issuer = :issuer, audience = :audience, public_key_type = :public_key_type, jwks_url = :jwks_url,
     attribute_mapping = :attribute_mapping, can_jit_provision = :can_jit_provision, algorithms = :algorithms,
-    leeway_seconds = :leeway_seconds, updated_at = :updated_at, revision = revision + 1
+    leeway_seconds = :leeway_seconds, key_sources = :key_sources, keys_stale_limit = :keys_stale_limit,
+    updated_at = :updated_at, revision = revision + 1
 where environment_id = :environment_id and profile_id = :profile_id and revision = :revision
 
 -- remember_deleted_profile

@@ -1,0 +1,80 @@
+"""What is remembered of fetched key sources: one worker fetches for all, and restarts forget nothing."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from assay.model import JwksSource, KeptKeys, ProjectSource
+from assay.store import CreateProfile, DeleteProfile, KeepKeys, LeaseKeys, ReplaceProfile, Stale, Store
+from tests import records
+from tests.records import NOW
+from tests.store.conftest import Tenant
+
+SOURCE = "digest"
+
+
+@pytest.fixture
+async def profile_id(store: Store, tenant: Tenant) -> str:
+    profile = records.profile(tenant.id, profile_id="fetching")
+    await store.write(CreateProfile(profile=profile))
+    return profile.profile_id
+
+
+def lease(tenant: Tenant, profile_id: str, *, now: int, until: int) -> LeaseKeys:
+    return LeaseKeys(environment_id=tenant.id, profile_id=profile_id, source=SOURCE, now=now, until=until)
+
+
+def kept(tenant: Tenant, profile_id: str, **changes: object) -> KeptKeys:
+    record = KeptKeys(
+        environment_id=tenant.id,
+        profile_id=profile_id,
+        source=SOURCE,
+        document=b'{"keys": []}',
+        good_at=NOW,
+        fresh_until=NOW + 300,
+        tried_at=NOW,
+    )
+    return replace(record, **changes)
+
+
+async def test_a_lease_is_one_workers_until_it_ends(store: Store, tenant: Tenant, profile_id: str) -> None:
+    await store.write(lease(tenant, profile_id, now=NOW, until=NOW + 10))
+    with pytest.raises(Stale):
+        await store.write(lease(tenant, profile_id, now=NOW + 9, until=NOW + 20))
+    await store.write(lease(tenant, profile_id, now=NOW + 10, until=NOW + 20))
+
+
+async def test_what_was_fetched_is_kept_and_ends_the_lease(store: Store, tenant: Tenant, profile_id: str) -> None:
+    await store.write(lease(tenant, profile_id, now=NOW, until=NOW + 10))
+    good = kept(tenant, profile_id)
+    await store.write(KeepKeys(kept=good))
+    assert await store.kept_keys(tenant.id, profile_id) == [good]
+    await store.write(lease(tenant, profile_id, now=NOW, until=NOW + 10))
+    [leased] = await store.kept_keys(tenant.id, profile_id)
+    assert leased == replace(good, lease_until=NOW + 10)
+
+
+async def test_each_profile_and_environment_keeps_its_own(
+    store: Store, tenant: Tenant, neighbour: Tenant, profile_id: str
+) -> None:
+    await store.write(KeepKeys(kept=kept(tenant, profile_id)))
+    assert await store.kept_keys(neighbour.id, profile_id) == []
+    assert await store.kept_keys(tenant.id, "another") == []
+
+
+async def test_a_deleted_profile_leaves_nothing_behind(store: Store, tenant: Tenant, profile_id: str) -> None:
+    await store.write(KeepKeys(kept=kept(tenant, profile_id)))
+    await store.write(DeleteProfile(environment_id=tenant.id, profile_id=profile_id))
+    assert await store.kept_keys(tenant.id, profile_id) == []
+    with pytest.raises(Stale):
+        await store.write(KeepKeys(kept=kept(tenant, profile_id)))
+
+
+async def test_key_sources_of_a_profile_come_back_as_they_were(store: Store, tenant: Tenant, profile_id: str) -> None:
+    before = await store.profile(tenant.id, profile_id)
+    assert before is not None
+    sources = (JwksSource(url="https://a.example/jwks", ca_pem="…"), ProjectSource(project_id="project-test-1"))
+    await store.write(ReplaceProfile(profile=replace(before, key_sources=sources, keys_stale_limit=3600)))
+    after = await store.profile(tenant.id, profile_id)
+    assert after == replace(before, key_sources=sources, keys_stale_limit=3600, revision=before.revision + 1)
