@@ -6,7 +6,7 @@ DATA ?= .demo
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test check lint types docs reference clean
+.PHONY: setup demo test soak check lint types docs reference mutation clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.run-installed
@@ -33,6 +33,11 @@ test: $(VENV)/.dev-installed tests/sdk/node/node_modules/.installed
 tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json tests/prepare.sh
 	tests/prepare.sh
 
+# Compares the judge with two independent libraries on fresh examples, for SECONDS (or for EXAMPLES, if given).
+SECONDS ?= 600
+soak: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.hostile.soak --seconds $(SECONDS) $(if $(EXAMPLES),--examples $(EXAMPLES))
+
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,6 +54,13 @@ reference: $(VENV)/.dev-installed
 
 # The tests of the documentation are among the tests.
 check: lint types test
+
+# Some 20 minutes: changes the judge in many small ways and shows which changes no test notices.
+mutation: $(VENV)/.dev-installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutation.txt
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 clean:
 	rm -rf $(VENV) tests/sdk/node/node_modules

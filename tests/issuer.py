@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import jwt.algorithms
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
 
 from assay.rules.algorithms import VerificationKey, algorithms_of
 
@@ -28,7 +28,15 @@ JWKS_PATH: Final = "/.well-known/jwks.json"
 ABSENT: Final = object()
 """As a value of a claim or header member: leave it out."""
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+PrivateKey = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | mldsa.MLDSA44PrivateKey
+    | mldsa.MLDSA65PrivateKey
+    | mldsa.MLDSA87PrivateKey
+)
 
 _SIGNERS = jwt.algorithms.get_default_algorithms()
 
@@ -47,7 +55,9 @@ class IssuerKey(NamedTuple):
 
     def jwk(self) -> dict[str, Any]:
         """The public half as a JWK for signatures."""
-        signer: Any = _SIGNERS[min(self.algorithms)]
+        if isinstance(self.private_key, mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey):
+            return _akp_jwk(self)
+        signer: Any = _SIGNERS[max(self.algorithms)]
         members = dict(signer.to_jwk(self.private_key.public_key(), as_dict=True))
         members.pop("key_ops", None)
         return members | {"kid": self.kid, "use": "sig"} | ({"alg": self.alg} if self.alg else {})
@@ -65,8 +75,8 @@ class IssuerKey(NamedTuple):
 
 @cache
 def make_key(family: str, kid: str | None = None, alg: str | None = None) -> IssuerKey:
-    """Make the key of this family (``RSA``, ``P-256``, …, ``Ed448``) and kid; the same one all through a test run."""
-    return IssuerKey(kid or family.lower(), _MAKERS[family](), alg)
+    """Make the key of this family (``RSA``, ``P-256``, …, ``ML-DSA-87``) and kid; the same one all through a run."""
+    return IssuerKey(kid or family.lower(), (_MAKERS | _OPT_IN_MAKERS)[family](), alg)
 
 
 _MAKERS: dict[str, Any] = {
@@ -78,6 +88,22 @@ _MAKERS: dict[str, Any] = {
     "Ed448": ed448.Ed448PrivateKey.generate,
 }
 
+# Families that profiles take only when they list their algorithm; an issuer has none of them by itself.
+_OPT_IN_MAKERS: dict[str, Any] = {
+    "secp256k1": lambda: ec.generate_private_key(ec.SECP256K1()),
+    "ML-DSA-44": mldsa.MLDSA44PrivateKey.generate,
+    "ML-DSA-65": mldsa.MLDSA65PrivateKey.generate,
+    "ML-DSA-87": mldsa.MLDSA87PrivateKey.generate,
+}
+
+_ALIASES = {"Ed25519": "EdDSA", "Ed448": "EdDSA"}
+
+
+def _akp_jwk(key: IssuerKey) -> dict[str, Any]:
+    """RFC 9964: the key type AKP, whose ``alg`` is required. PyJWT does not know it."""
+    raw = key.private_key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return {"kty": "AKP", "alg": min(key.algorithms), "pub": encode(raw), "kid": key.kid, "use": "sig"}
+
 
 def encode(part: bytes | Mapping[str, Any]) -> str:
     """One segment: base64url of bytes as they are, or of a mapping as JSON."""
@@ -87,7 +113,9 @@ def encode(part: bytes | Mapping[str, Any]) -> str:
 
 def signature(algorithm: str, key: object, signed: bytes) -> bytes:
     """Sign as a JWS does. HS256 takes bytes of any kind as ``key``, public keys in PEM included."""
-    made: bytes = _SIGNERS[algorithm].sign(signed, key)
+    if isinstance(key, mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey):
+        return key.sign(signed)
+    made: bytes = _SIGNERS[_ALIASES.get(algorithm, algorithm)].sign(signed, key)
     return made
 
 
@@ -98,12 +126,16 @@ def sign(header: bytes | Mapping[str, Any], payload: bytes | Mapping[str, Any], 
 
 
 class Issuer:
-    """Signs tokens, publishes keys. ``keys`` may be changed at any time; ``failing`` is a status to answer with."""
+    """Signs tokens, publishes keys. ``keys`` may be changed at any time; ``failing`` is a status to answer with.
+
+    ``documents`` are what is served at other paths than that of the key set: text as it is, all else as JSON.
+    """
 
     def __init__(self, url: str = "https://issuer.example", keys: list[IssuerKey] | None = None) -> None:
         self.url = url
         self.keys = keys if keys is not None else [make_key(family) for family in _MAKERS]
         self.failing: int | None = None
+        self.documents: dict[str, Any] = {}
         self.paths: list[str] = []
 
     @property
@@ -180,8 +212,10 @@ def _handler(issuer: Issuer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.paths.append(self.path)
-            status = issuer.failing or (200 if self.path == JWKS_PATH else 404)
-            body = json.dumps(issuer.jwks() if status == 200 else {}).encode()
+            documents = {JWKS_PATH: issuer.jwks()} | issuer.documents
+            status = issuer.failing or (200 if self.path in documents else 404)
+            document = documents[self.path] if status == 200 else {}
+            body = document.encode() if isinstance(document, str) else json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -107,7 +107,7 @@ async def open_world(folder: Path, environ: dict[str, str] | None = None) -> Asy
     logs.configure("debug", log)
     clock = Clock()
     settings = config.read({"ASSAY_DATABASE": f"sqlite:///{folder / 'assay.db'}"} | (environ or {}))
-    async with open_context(settings, clock=clock) as context:
+    async with open_context(settings, clock=clock, monotonic=clock) as context:
         issuer = Issuer(keys=[make_key("RSA")])
         b2b = await _tenant(context, "b2b", issuer)
         consumer = await _tenant(context, "consumer", issuer)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -47,6 +49,11 @@ SETTINGS = (
         meaning="1 lets keys be fetched by http from this machine's loopback addresses. For trying out and tests only.",
     ),
     Setting(
+        variable="ASSAY_KEY_URL_NETWORKS",
+        default="",
+        meaning="Private networks that keys may be fetched from, over https: 10.1.0.0/16,fd12:3456::/48. Empty: none.",
+    ),
+    Setting(
         variable="ASSAY_LOG_LEVEL",
         default="info",
         meaning="Least important line written to standard error: debug, info, warning or error.",
@@ -61,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     root_key: str
     public_url: str
     allow_loopback_key_urls: bool
+    key_url_networks: tuple[Network, ...] = ()
     log_level: LogLevel
 
 
@@ -76,6 +84,7 @@ def read(environ: Mapping[str, str], *, database: str | None = None) -> Settings
         root_key=values["ASSAY_ROOT_KEY"],
         public_url=public_url,
         allow_loopback_key_urls=_switch("ASSAY_ALLOW_LOOPBACK_KEY_URLS", values["ASSAY_ALLOW_LOOPBACK_KEY_URLS"]),
+        key_url_networks=_networks(values["ASSAY_KEY_URL_NETWORKS"]),
         log_level=_level(level),
     )
 
@@ -89,6 +98,15 @@ def _database(text: str) -> str:
     if not text.startswith("sqlite:///") or not sqlite_path(text):
         raise ConfigFault("the database (--database or ASSAY_DATABASE) must look like sqlite:///PATH")
     return text
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ConfigFault(
+            "ASSAY_KEY_URL_NETWORKS must be networks such as 10.1.0.0/16, separated by commas, without host bits"
+        ) from None
 
 
 def _level(text: str) -> LogLevel:

@@ -101,8 +101,11 @@ class PemFile(Record, frozen=True, kw_only=True):
     public_key: str
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """Base of all key sources of a profile (decisions D8). ``ca_pem`` is a private CA for this source alone."""
+class Source(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
+    """Base of all key sources of a profile (decisions D8). ``ca_pem`` is a private CA for this source alone.
+
+    A field that this version does not know may be a restriction, so a source that has one is not read without it.
+    """
 
 
 class JwksSource(Source, frozen=True, kw_only=True, tag="jwks"):

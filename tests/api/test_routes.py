@@ -45,10 +45,11 @@ CALLS = {
     "DELETE /v1/users/{user_id}",
     "DELETE /v1/users/{user_id}/external_id",
     "GET /v1/rbac/policy",
+    "GET /v1/trusted_token_profiles/{profile_id}/keys",
 }
 
 
-def test_the_table_has_every_call_of_the_contract_and_no_other() -> None:
+def test_the_table_has_every_call_of_the_contract_and_our_own_and_no_other() -> None:
     assert {f"{row.method} {row.path}" for row in ROUTES} == CALLS
 
 

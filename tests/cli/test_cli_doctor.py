@@ -93,6 +93,20 @@ def test_a_pem_that_can_be_read_is_well(run: Run, project: dict[str, Any], tmp_p
     assert check_of(run, "profile")["message"] == "1 key can be used"
 
 
+def test_a_problem_names_its_source_when_there_are_several(
+    run: Run, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_ALLOW_LOOPBACK_KEY_URLS", "1")
+    with serving([make_key("RSA", "key-1")]) as issuer:
+        given = [f'{{"kind": "jwks", "url": "{url}"}}' for url in (issuer.jwks_url, issuer.url + "/none")]
+        trust(run, project, "--key-source", given[0], "--key-source", given[1])
+        check = check_of(run, "profile")
+    assert check["kids"] == ["key-1"]
+    assert "Key source 2 (jwks): " in check["message"]
+    assert "Key source 1" not in check["message"]
+    assert "404" in check["message"]
+
+
 def test_another_root_key_is_a_problem(run: Run, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     assert project
     monkeypatch.setenv("ASSAY_ROOT_KEY", RootKey.generate().text())

@@ -74,6 +74,21 @@ def test_the_page_from_consumer_to_b2b_and_back_runs(world: World) -> None:
     world.run("consumer-to-b2b-and-back.md", given | {"SHOP_SESSION_TOKEN": session["session_token"]}, {URL: world.url})
 
 
+def test_the_page_about_key_sources_runs(tmp_path: Path) -> None:
+    assay = Assay(tmp_path)
+    project_id = assay.create_project("Acme", "b2b")["project_id"]
+    World(tmp_path, assay, "", Issuer()).run("key-sources.md", {"PROJECT_ID": project_id}, {})
+    found = {each["profile_id"]: each for each in assay.run("profile", "list", "--project-id", project_id)["profiles"]}
+    assert {name: each["key_sources"][0]["kind"] for name, each in found.items()} == {
+        "auth0": "discovery",
+        "firebase": "x509_map",
+        "shop_alb": "alb",
+        "factory": "jwks",
+        "shop": "hmac",
+    }
+    assert not any(each["problems"] for each in found.values())
+
+
 def test_the_page_about_a_second_factor_runs(world: World) -> None:
     project = world.project("b2b")
     for profile_id in ("login", "step_up"):

@@ -19,13 +19,14 @@ import jwt
 import msgspec
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from assay import errors
+from assay.keys import sources
 from assay.model import Profile
 from assay.rules import tokens
 from assay.rules.algorithms import DEFAULT_ALGORITHMS
-from tests.issuer import ABSENT, AUDIENCE, Issuer, encode, make_key, sign, signature
+from tests.issuer import ABSENT, AUDIENCE, Issuer, IssuerKey, encode, make_key, sign, signature
 
 NOW = 1_800_000_000
 OURS = Issuer("https://ours.example")
@@ -130,12 +131,36 @@ def json_serialisation(*, flattened: bool) -> str:
     return json.dumps({"payload": body} | (one if flattened else {"signatures": [one]}))
 
 
+def resigned(algorithm: str, change: Callable[[bytes], bytes]) -> str:
+    """A good token whose signature was changed as bytes."""
+    signed, _, made = mint(alg=algorithm).rpartition(".")
+    return f"{signed}.{encode(change(base64.urlsafe_b64decode(made + '==')))}"
+
+
+def ed25519_malleable(made: bytes) -> bytes:
+    order = 2**252 + 27742317777372353535851937790883648493
+    return made[:32] + (int.from_bytes(made[32:], "little") + order).to_bytes(32, "little")
+
+
+def number(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+
+
+def pss(digest: hashes.HashAlgorithm, salt: int) -> str:
+    """A PS256 token made with another hash or salt."""
+    signed = f"{encode({'alg': 'PS256', 'kid': RSA.kid})}.{encode(payload())}"
+    assert isinstance(RSA.private_key, rsa.RSAPrivateKey)
+    scheme = padding.PSS(mgf=padding.MGF1(digest), salt_length=salt)
+    return f"{signed}.{encode(RSA.private_key.sign(signed.encode(), scheme, digest))}"
+
+
 PEM = RSA.pem()
 PUBLIC = RSA.private_key.public_key()
 DER = PUBLIC.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 PKCS1 = PUBLIC.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
 JWK = RSA.jwk()
 N_SIZE = 256
+N = int.from_bytes(base64.urlsafe_b64decode(JWK["n"] + "=="), "big")
 SHORT_P384 = make_key("P-384", EC.kid)
 
 BAD = errors.InvalidTrustedAuthToken
@@ -201,6 +226,47 @@ FORGED: dict[str, tuple[Callable[[], str], type[errors.Error]]] = {
         BAD,
     ),
     "ES384 named, P-256 key": (lambda: mint(alg="ES256", header={"alg": "ES384"}), BAD),
+    "ES256 by a secp256k1 key": (
+        lambda: sign({"alg": "ES256", "kid": EC.kid}, payload(), "ES256K", make_key("secp256k1").private_key),
+        BAD,
+    ),
+    "ES256K, which the profile does not list": (
+        lambda: sign({"alg": "ES256K", "kid": "koblitz"}, payload(), "ES256K", make_key("secp256k1").private_key),
+        BAD,
+    ),
+    "Ed25519 by that name, which the profile does not list": (
+        lambda: mint(alg="EdDSA", header={"alg": "Ed25519"}),
+        BAD,
+    ),
+    "ML-DSA, which the profile does not list": (
+        lambda: sign({"alg": "ML-DSA-44", "kid": "pq"}, payload(), "ML-DSA-44", make_key("ML-DSA-44").private_key),
+        BAD,
+    ),
+    "ECDSA far too long": (lambda: ecdsa(bytes(1_000)), BAD),
+    "ECDSA with a byte more": (lambda: ecdsa(ecdsa_good() + b"\0"), BAD),
+    "ECDSA with a byte less": (lambda: ecdsa(ecdsa_good()[:-1]), BAD),
+    "ECDSA r = 1, s = 1": (lambda: ecdsa((b"\0" * 31 + b"\1") * 2), BAD),
+    # EdDSA
+    "Ed25519 with S + L": (lambda: resigned("EdDSA", ed25519_malleable), BAD),
+    "Ed25519 of zeros": (lambda: resigned("EdDSA", lambda made: bytes(len(made))), BAD),
+    "Ed25519 with a byte less": (lambda: resigned("EdDSA", lambda made: made[:-1]), BAD),
+    "Ed25519 with a byte more": (lambda: resigned("EdDSA", lambda made: made + b"\0"), BAD),
+    "Ed25519 R of the identity": (lambda: resigned("EdDSA", lambda _: b"\1" + bytes(63)), BAD),
+    # RSA numbers
+    "RSA signature plus modulus": (
+        lambda: resigned("RS256", lambda made: number(int.from_bytes(made, "big") + N)),
+        BAD,
+    ),
+    "RSA with a leading zero": (lambda: resigned("RS256", lambda made: b"\0" + made), BAD),
+    "RSA with a byte less": (lambda: resigned("RS256", lambda made: made[1:]), BAD),
+    "RSA one": (lambda: resigned("RS256", lambda _: (1).to_bytes(N_SIZE, "big")), BAD),
+    "RSA modulus less one": (lambda: resigned("RS256", lambda _: (N - 1).to_bytes(N_SIZE, "big")), BAD),
+    "RSA modulus": (lambda: resigned("RS256", lambda _: N.to_bytes(N_SIZE, "big")), BAD),
+    "PSS without salt": (lambda: pss(hashes.SHA256(), 0), BAD),
+    "PSS with the longest salt": (lambda: pss(hashes.SHA256(), 222), BAD),
+    "PSS with another hash": (lambda: pss(hashes.SHA384(), 48), BAD),
+    "PSS named RS256": (lambda: sign({"alg": "RS256", "kid": RSA.kid}, payload(), "PS256", RSA.private_key), BAD),
+    "RS512 named RS256": (lambda: sign({"alg": "RS256", "kid": RSA.kid}, payload(), "RS512", RSA.private_key), BAD),
     # issuer and audience
     "no issuer": (lambda: mint({"iss": ABSENT}), ISSUER),
     "issuer with a slash": (lambda: mint({"iss": OURS.url + "/"}), ISSUER),
@@ -238,6 +304,21 @@ FORGED: dict[str, tuple[Callable[[], str], type[errors.Error]]] = {
     "claims with a byte order mark": (lambda: with_payload(b"\xef\xbb\xbf" + members()), BAD),
     "claims in a list": (lambda: with_payload(b"[" + members() + b"]"), BAD),
     "text after the claims": (lambda: with_payload(members() + b"{}"), BAD),
+    "repeated subject behind an escaped colon": (
+        lambda: with_payload(members(sub='"\\u003a"')[:-1] + b',"sub":"a"}'),
+        BAD,
+    ),
+    "UTF-32 claims": (lambda: with_payload(members().decode().encode("utf-32")), BAD),
+    "overlong UTF-8": (lambda: with_payload(members(x='"?"').replace(b"?", b"\xc0\xaf")), BAD),
+    "raw surrogate": (lambda: with_payload(members(x='"?"').replace(b"?", b"\xed\xa0\x80")), BAD),
+    "free claim of 400 digits": (lambda: with_payload(members(x="9" * 400)), BAD),
+    "expiry of 400 digits": (lambda: with_payload(members(exp="9" * 400)), BAD),
+    "claims with a comment": (lambda: with_payload(members() + b"//"), BAD),
+    "more members than a token needs": (
+        lambda: with_payload(members()[:-1] + b"".join(b',"%x":0' % each for each in range(1_200)) + b"}"),
+        BAD,
+    ),
+    "four thousand numbers": (lambda: with_payload(members(x=str([1] * 4_000).replace(" ", ""))), BAD),
     # header
     "crit with an unknown name": (lambda: mint(header={"crit": ["x"], "x": 1}), BAD),
     "crit empty": (lambda: mint(header={"crit": []}), BAD),
@@ -249,6 +330,32 @@ FORGED: dict[str, tuple[Callable[[], str], type[errors.Error]]] = {
     "token in a token": (lambda: mint(header={"cty": "JWT"}), BAD),
     "logout token": (lambda: mint(header={"typ": "logout+jwt"}), BAD),
     "DPoP proof": (lambda: mint(header={"typ": "dpop+jwt"}), BAD),
+    "crit of numbers": (lambda: mint(header={"crit": [1]}), BAD),
+    "crit that names alg": (lambda: mint(header={"crit": ["alg"]}), BAD),
+    "alg in another case": (lambda: mint(header={"alg": "rs256"}), BAD),
+    "alg with a space": (lambda: mint(header={"alg": "RS256 "}), BAD),
+    "ALG alone": (lambda: mint(header={"alg": ABSENT, "ALG": "RS256"}), BAD),
+    "typ as a list": (lambda: mint(header={"typ": ["JWT"]}), BAD),
+    "security event": (lambda: mint(header={"typ": "secevent+jwt"}), BAD),
+    "kid that is a path": (lambda: mint(header={"kid": "../../dev/null"}), BAD),
+    "kid that is SQL": (lambda: mint(header={"kid": "rsa' OR '1'='1"}), BAD),
+    "kid with NUL": (lambda: mint(header={"kid": "rsa\x00"}), BAD),
+    "kid with half a surrogate pair": (lambda: with_header(b'{"alg":"RS256","kid":"\\ud800"}'), BAD),
+    "kid of many characters": (lambda: mint(header={"kid": "k" * 1_025}), BAD),
+    "kid in a list": (lambda: mint(header={"kid": ["rsa"]}), BAD),
+    "header in UTF-16": (lambda: with_header('{"alg":"RS256","kid":"rsa"}'.encode("utf-16")), BAD),
+    "header nested a hundred deep": (
+        lambda: with_header(b'{"alg":"RS256","kid":"rsa","x":' + b"[" * 100 + b"]" * 100 + b"}"),
+        BAD,
+    ),
+    "key wrapped by a password": (
+        lambda: ".".join([encode({"alg": "PBES2-HS256+A128KW", "enc": "A128GCM", "p2c": 2**31 - 1}), *["AAAA"] * 4]),
+        BAD,
+    ),
+    "encrypted header, three segments": (
+        lambda: ".".join([encode({"alg": "RSA1_5", "enc": "A128GCM", "zip": "DEF"}), *mint().split(".")[1:]]),
+        BAD,
+    ),
     "kid that is no string": (lambda: mint(header={"kid": 1}), BAD),
     "null kid": (lambda: mint(header={"kid": None}), BAD),
     # serialisation
@@ -263,6 +370,14 @@ FORGED: dict[str, tuple[Callable[[], str], type[errors.Error]]] = {
     "the scheme before the token": (lambda: "Bearer " + mint(), BAD),
     "flattened JSON": (lambda: json_serialisation(flattened=True), BAD),
     "general JSON": (lambda: json_serialisation(flattened=False), BAD),
+    "excess padding": (lambda: respelled(2, lambda text: text + "===="), BAD),
+    "percent-encoded padding": (lambda: respelled(2, lambda text: text + "%3D"), BAD),
+    "NUL in a segment": (lambda: respelled(1, lambda text: text[:8] + "\x00" + text[8:]), BAD),
+    "byte order mark": (lambda: "\ufeff" + mint(), BAD),
+    "full-width dot": (lambda: mint().replace(".", "\uff0e", 1), BAD),
+    "four segments": (lambda: mint() + ".AAAA", BAD),
+    "a million dots": (lambda: "." * 1_000_000, BAD),
+    "ten megabytes": (lambda: "a" * 10_000_000, BAD),
     "five segments": (lambda: mint() + ".AAAA.AAAA", BAD),
     "too long": (lambda: mint({"x": "x" * 16_384}), BAD),
 }
@@ -297,6 +412,41 @@ def test_listing_the_algorithm_in_the_profile_does_not_help_the_forger(algorithm
             judge(token, lax)
 
 
+OPTED_IN = {
+    "ES256K": ("secp256k1", None),
+    "ML-DSA-44": ("ML-DSA-44", None),
+    "ML-DSA-65": ("ML-DSA-65", None),
+    "ML-DSA-87": ("ML-DSA-87", None),
+    "Ed25519": ("Ed25519", "Ed25519"),
+    "Ed448": ("Ed448", None),
+}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key"), [(name, make_key(*key[:1], alg=key[1])) for name, key in OPTED_IN.items()]
+)
+def test_an_algorithm_that_the_profile_lists_is_taken_and_its_forgeries_are_not(algorithm: str, key: IssuerKey) -> None:
+    profile = msgspec.structs.replace(PROFILE, algorithms=(algorithm,))
+    admitted = [sources.from_jwk(key.jwk())]
+    token = sign({"alg": algorithm, "kid": key.kid}, payload(), algorithm, key.private_key)
+    assert tokens.verify(tokens.read(token, profile, NOW), admitted).values["sub"] == "subject-1"
+    stranger = make_key(*OPTED_IN[algorithm][:1], "stranger").private_key
+    signed, _, made = token.rpartition(".")
+    cut, zeros = base64.urlsafe_b64decode(made + "==")[:-1], bytes(len(base64.urlsafe_b64decode(made + "==")))
+    forged = [sign({"alg": algorithm}, payload(), algorithm, stranger), f"{signed}.{encode(cut)}"]
+    for each in (*forged, f"{signed}.{encode(zeros)}"):
+        with pytest.raises(errors.InvalidTrustedAuthToken):
+            tokens.verify(tokens.read(each, profile, NOW), admitted)
+
+
+def test_a_key_for_eddsa_alone_does_not_verify_the_new_name() -> None:
+    profile = msgspec.structs.replace(PROFILE, algorithms=("Ed25519", "EdDSA"))
+    key = make_key("Ed25519", alg="EdDSA")
+    token = sign({"alg": "Ed25519", "kid": key.kid}, payload(), "Ed25519", key.private_key)
+    with pytest.raises(errors.InvalidTrustedAuthToken):
+        tokens.verify(tokens.read(token, profile, NOW), [sources.from_jwk(key.jwk())])
+
+
 @pytest.mark.parametrize("embedded", [{"jwk": make_key("RSA", "stranger").jwk()}, {"jku": "https://x.example"}])
 def test_a_genuine_token_that_offers_keys_is_judged_by_ours(embedded: dict[str, Any]) -> None:
     assert judge(mint(header=embedded)).values["iss"] == OURS.url
@@ -318,7 +468,7 @@ def test_good_tokens_are_taken_by_us_and_by_both_oracles(algorithm: str) -> None
     claims = judge(token).values
     assert claims == jwt.decode(
         token,
-        key.private_key.public_key(),
+        key.pem(),
         algorithms=[algorithm],
         audience=AUDIENCE,
         issuer=OURS.url,

@@ -55,6 +55,32 @@ async def test_what_was_fetched_is_kept_and_ends_the_lease(store: Store, tenant:
     assert leased == replace(good, lease_until=NOW + 10)
 
 
+async def test_a_failed_fetch_leaves_the_last_good_document(store: Store, tenant: Tenant, profile_id: str) -> None:
+    await store.write(KeepKeys(kept=kept(tenant, profile_id)))
+    failed = {"tried_at": NOW + 300, "failures": 1, "fault": "away"}
+    nothing = {"document": None, "good_at": None, "fresh_until": None}
+    await store.write(KeepKeys(kept=kept(tenant, profile_id, **nothing, **failed)))
+    assert await store.kept_keys(tenant.id, profile_id) == [kept(tenant, profile_id, **failed)]
+
+
+async def test_documents_of_sources_that_are_gone_are_forgotten_in_time(
+    store: Store, tenant: Tenant, neighbour: Tenant, profile_id: str
+) -> None:
+    other = records.profile(neighbour.id, profile_id=profile_id)
+    await store.write(CreateProfile(profile=other))
+    await store.write(KeepKeys(kept=kept(neighbour, profile_id, source="old", tried_at=NOW - 1)))
+    for source, tried_at in (("old", NOW - 1), ("recent", NOW)):
+        await store.write(KeepKeys(kept=kept(tenant, profile_id, source=source, tried_at=tried_at)))
+    leased = replace(lease(tenant, profile_id, now=NOW, until=NOW + 10), source="leased")
+    await store.write(leased)
+
+    await store.write(KeepKeys(kept=kept(tenant, profile_id), forgotten_before=NOW))
+    assert [row.source for row in await store.kept_keys(tenant.id, profile_id)] == [SOURCE, "leased", "recent"]
+    assert [row.source for row in await store.kept_keys(neighbour.id, profile_id)] == ["old"]
+    await store.write(KeepKeys(kept=kept(tenant, profile_id, tried_at=NOW - 9), forgotten_before=NOW))
+    assert SOURCE in [row.source for row in await store.kept_keys(tenant.id, profile_id)], "never the one just kept"
+
+
 async def test_each_profile_and_environment_keeps_its_own(
     store: Store, tenant: Tenant, neighbour: Tenant, profile_id: str
 ) -> None:

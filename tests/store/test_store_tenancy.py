@@ -91,6 +91,16 @@ async def test_a_secret_is_revoked_once_and_by_its_own_environment(
     assert not await store.secret_is_live(neighbour.id, tenant.secret.secret_id)
 
 
+async def test_a_kid_tells_whose_signing_key_it_is(store: Store, tenant: Tenant, neighbour: Tenant) -> None:
+    mine, theirs = records.signing_key(tenant.id), records.signing_key(neighbour.id)
+    retired = records.signing_key(tenant.id, state="retired", retired_at=NOW)
+    for key in (mine, theirs, retired):
+        await store.write(CreateSigningKeys(keys=(key,)))
+    found = [await store.signing_key_environment(key.kid) for key in (mine, theirs, retired)]
+    assert found == [tenant.id, neighbour.id, tenant.id]
+    assert await store.signing_key_environment("jwk-test-unknown") is None
+
+
 async def test_first_signing_keys_are_made_once(store: Store, second: Store, tenant: Tenant) -> None:
     def first_keys() -> CreateSigningKeys:
         return CreateSigningKeys(keys=(records.signing_key(tenant.id), records.signing_key(tenant.id, state="next")))
@@ -318,3 +328,13 @@ async def test_profiles_of_one_id_in_two_environments_do_not_touch_each_other(
     await store.write(DeleteProfile(environment_id=tenant.id, profile_id=ours.profile_id))
     await store.write(CreateProfile(profile=ours))
     assert await store.profiles(tenant.id) == [replace(ours, revision=4)]
+
+
+async def test_an_id_that_was_deleted_in_another_environment_only_is_new_here(
+    store: Store, tenant: Tenant, neighbour: Tenant
+) -> None:
+    for environment_id in (neighbour.id, tenant.id):
+        made = records.profile(environment_id, profile_id="shared", created_at=NOW + 1)
+        await store.write(CreateProfile(profile=made))
+        assert await store.profile(environment_id, "shared") == made
+        await store.write(DeleteProfile(environment_id=environment_id, profile_id="shared"))

@@ -9,8 +9,11 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 
 from assay import config, ids
+from assay.keys.fetch import Fetched
+from assay.keys.local import OwnServer
 from assay.keys.minting import mint, private_key_of, rsa_jwk
-from assay.keys.remote import ProfileKeySets
+from assay.keys.profile_keys import ProfileKeySets
+from assay.keys.remote import Time
 from assay.keys.sealing import RootKey, signing_key_purpose
 from assay.keys.signing import Signer
 from assay.keys.token_seal import TokenSeal
@@ -29,8 +32,9 @@ SETTINGS = config.read({})
 ORGANIZATION_CLAIM = "org"
 
 
-async def no_network(url: str) -> bytes:
+async def no_network(url: str, ca_pem: str | None = None) -> Fetched:
     """Stand in the way of any fetch: profiles of these tests have PEM keys."""
+    del ca_pem
     raise AssertionError(f"nothing may be fetched, not even {url}")
 
 
@@ -110,13 +114,16 @@ async def make_world(store: Store, clock: Any, vertical: Vertical) -> World:
     environment, secret = project.environments[1], project.secrets[1]
     keys = tuple(_signing_key(environment.environment_id, state) for state in ("active", "next"))
     await store.write(CreateSigningKeys(keys=keys))
+    signer = Signer(store, ROOT_KEY, clock)
+    own = OwnServer(keys=signer, open_secret=ROOT_KEY.open)
     ctx = Context(
         store=store,
-        keys=ProfileKeySets(no_network),
-        signer=Signer(store, ROOT_KEY, clock),
+        keys=ProfileKeySets(store, no_network, own, time=Time(clock=clock, monotonic=clock)),
+        signer=signer,
         token_seal=TokenSeal(ROOT_KEY),
         settings=SETTINGS,
         cursor_key=b"k" * 32,
+        seal=ROOT_KEY.seal,
         clock=clock,
     )
     caller = Caller(environment=environment, secret=secret, signing_kid=keys[0].kid)

@@ -33,7 +33,14 @@ def ctx(store: Store, clock: Clock) -> Context:
     """A world without keys: the directory needs none."""
     none: Any = None
     return Context(
-        store=store, keys=none, signer=none, token_seal=none, settings=none, cursor_key=b"k" * 32, clock=clock
+        store=store,
+        keys=none,
+        signer=none,
+        token_seal=none,
+        settings=none,
+        cursor_key=b"k" * 32,
+        seal=none,
+        clock=clock,
     )
 
 

@@ -9,8 +9,9 @@ import jwt
 import msgspec
 import pytest
 
-from assay import errors
-from assay.model import Member, OrganizationSettings, Session, User
+from assay import errors, ids
+from assay.keys.minting import rsa_jwk
+from assay.model import InlineJwksSource, KeySource, Member, OrganizationSettings, ProjectSource, Session, User
 from assay.store import DeleteProfile, ReplaceOrganization, ReplaceProfile, RevokeSecret, Store
 from assay.stories.attest import AttestRequest, attest
 from assay.stories.opening import Granted
@@ -449,10 +450,10 @@ async def test_a_profile_changed_while_its_keys_are_fetched_judges_again(world: 
     class Meddling:
         """Changes the profile in the middle of the first attest, as an operator might."""
 
-        async def find(self, kid: str | None, algorithm: str) -> Any:
+        async def find(self, kid: str | None, algorithm: str, header: Any) -> Any:
             stricter = msgspec.structs.replace(profile, audience="another-audience")
             await world.ctx.store.write(ReplaceProfile(profile=stricter))
-            return await real.of(profile).find(kid, algorithm)
+            return await real.of(profile).find(kid, algorithm, header)
 
     class Sets:
         def of(self, _profile: Any) -> Meddling:
@@ -473,3 +474,62 @@ async def test_a_deleted_profile_is_not_found(world: World) -> None:
     await world.ctx.store.write(DeleteProfile(environment_id=world.environment_id, profile_id="partner"))
     with pytest.raises(errors.TrustedTokenProfileNotFound):
         await world.attest()
+
+
+# ---------------------------------------------------------------- our own session JWTs
+
+
+async def own_jwt(world: World, audience: str | None = None) -> tuple[str, dict[str, Any]]:
+    """A token that our own signer makes for this environment, and the JWK that verifies it."""
+    environment = world.call.environment
+    [active, *_] = await world.ctx.store.signing_keys(environment.environment_id)
+    claims = world.issuer.claims(world.ctx.clock()) | ({"aud": audience} if audience else {})
+    token = await world.ctx.signer.sign(environment, active.kid, claims)
+    return token, active.public_jwk
+
+
+async def trusting_our_keys(world: World, *further: KeySource) -> str:
+    """A token of ours, and a profile that reaches our published keys by a way of its own."""
+    token, jwk = await own_jwt(world)
+    inline = InlineJwksSource(jwks={"keys": [jwk]})
+    sources: dict[str, Any] = {"public_key_type": "UNSPECIFIED", "pem_files": (), "key_sources": (*further, inline)}
+    await world.add_profile(**sources)
+    await world.add_organization(slug="acme")
+    return token
+
+
+async def test_our_own_session_jwt_logs_nobody_in(world: World) -> None:
+    """Security R15: else a session could make another one, for ever."""
+    token = await trusting_our_keys(world)
+    with pytest.raises(errors.InvalidTrustedAuthToken):
+        await world.attest(token=token, organization_id="acme")
+    attempt = await world.last_attempt()
+    assert (attempt.outcome, attempt.code) == ("refused", "invalid_trusted_auth_token")
+    assert "is a session JWT of" in attempt.reason
+
+
+async def test_our_own_session_jwt_is_refused_where_only_another_environment_is_trusted(world: World) -> None:
+    token = await trusting_our_keys(world, ProjectSource(project_id="project-test-other"))
+    with pytest.raises(errors.InvalidTrustedAuthToken):
+        await world.attest(token=token, organization_id="acme")
+
+
+async def test_a_project_source_trusts_the_session_jwts_of_that_environment(world: World) -> None:
+    token, _ = await own_jwt(world)
+    source = ProjectSource(project_id=world.environment_id)
+    await world.add_profile(public_key_type="UNSPECIFIED", pem_files=(), key_sources=(source,))
+    await world.add_organization(slug="acme")
+    assert (await world.attest(token=token, organization_id="acme")).session_token
+
+
+async def test_a_kid_of_our_form_that_is_not_ours_is_as_good_as_any(world: World) -> None:
+    token, jwk = await own_jwt(world)
+    del token
+    stranger = ids.new("jwk", "test")
+    key = world.issuer.key_for("RS256")
+    public_key: Any = key.private_key.public_key()
+    inline = InlineJwksSource(jwks={"keys": [rsa_jwk(public_key, stranger), jwk]})
+    await world.add_profile(public_key_type="UNSPECIFIED", pem_files=(), key_sources=(inline,))
+    await world.add_organization(slug="acme")
+    good = world.issuer.mint(now=world.ctx.clock(), header={"kid": stranger})
+    assert (await world.attest(token=good, organization_id="acme")).session_token

@@ -11,6 +11,7 @@ ACME = Organization(environment_id="e", organization_id="o", name="A", slug="a",
 def test_a_token_seen_again_refreshes_its_factor() -> None:
     once = factors.add((), "p", "t", 100)
     twice = factors.add(once, "p", "t", 200)
+    assert once == (Factor(profile_id="p", token_id="t", created_at=100, last_authenticated_at=100, updated_at=100),)
     assert twice == (Factor(profile_id="p", token_id="t", created_at=100, last_authenticated_at=200, updated_at=200),)
 
 

@@ -54,6 +54,7 @@ def link(
     return linking.link(who, ISSUER, by_external_id, by_email, can_jit=can_jit, not_found=errors.MemberNotFound)
 
 
+NOBODY = "nobody has this external id or address, and the profile may not make anybody"
 ADA = member()
 BEN = member(member_id="member-b", email="ben@example.com")
 ADA_NAMED = member(external_id="x1", external_id_issuer=ISSUER)
@@ -106,13 +107,14 @@ def test_the_token_names_one_person(
 
 
 @pytest.mark.parametrize(
-    ("who", "by_external_id", "by_email", "refusal"),
+    ("who", "by_external_id", "by_email", "refusal", "detail"),
     [
         pytest.param(
             identity(external_id="x1", email="ben@example.com"),
             ADA_NAMED,
             BEN,
             errors.TrustedAuthTokenIdentityConflict,
+            "the external id is member-a's, the address member-b's",
             id="external id finds A, mail finds B",
         ),
         pytest.param(
@@ -120,6 +122,7 @@ def test_the_token_names_one_person(
             None,
             ADA_NAMED_OTHERWISE,
             errors.TrustedAuthTokenIdentityConflict,
+            "member-a carries another external id",
             id="the one found by mail carries another external id",
         ),
         pytest.param(
@@ -127,6 +130,7 @@ def test_the_token_names_one_person(
             ADA_NAMED_ELSEWHERE,
             ADA_NAMED_ELSEWHERE,
             errors.TrustedAuthTokenIdentityConflict,
+            "the external id was attached by another issuer",
             id="the external id belongs to another issuer",
         ),
         pytest.param(
@@ -134,6 +138,7 @@ def test_the_token_names_one_person(
             None,
             member(retired_emails=(RetiredEmail(email_id="email-1", email_address="old@example.com"),)),
             errors.TrustedAuthTokenIdentityConflict,
+            "the address is a retired one of member-a",
             id="the mail is a retired one",
         ),
         pytest.param(
@@ -141,6 +146,7 @@ def test_the_token_names_one_person(
             None,
             ADA,
             errors.TrustedAuthTokenEmailNotVerified,
+            "",
             id="unverified mail does not find",
         ),
         pytest.param(
@@ -148,33 +154,42 @@ def test_the_token_names_one_person(
             None,
             ADA,
             errors.TrustedAuthTokenEmailNotVerified,
+            "",
             id="unverified mail does not attach an external id",
         ),
-        pytest.param(identity(), None, None, errors.MemberNotFound, id="nobody, and nobody may be made"),
+        pytest.param(identity(), None, None, errors.MemberNotFound, NOBODY, id="nobody, and nobody may be made"),
         pytest.param(
-            identity(email=None, external_id="x1"), None, None, errors.MemberNotFound, id="nobody by external id"
+            identity(email=None, external_id="x1"),
+            None,
+            None,
+            errors.MemberNotFound,
+            NOBODY,
+            id="nobody by external id",
         ),
     ],
 )
 def test_what_is_not_one_person_is_refused(
-    who: Identity, by_external_id: Member | None, by_email: Member | None, refusal: type[errors.Error]
+    who: Identity, by_external_id: Member | None, by_email: Member | None, refusal: type[errors.Error], detail: str
 ) -> None:
-    with pytest.raises(refusal):
+    with pytest.raises(refusal) as refused:
         link(who, by_external_id, by_email)
+    assert refused.value.detail == detail
 
 
 def test_an_attached_external_id_remembers_the_issuer() -> None:
     linked = link(identity(external_id="x1"), None, ADA)
     assert isinstance(linked, Linked)
     assert linked.changed
+    assert linked.notes == ("external id attached",)
     assert (linked.person.external_id, linked.person.external_id_issuer) == ("x1", ISSUER)
 
 
 def test_an_unchanged_person_is_not_written() -> None:
     linked = link(identity(), None, ADA)
     assert isinstance(linked, Linked)
-    assert linked.person == ADA
-    assert not linked.changed
+    assert linked == Linked(person=ADA, changed=False)
+    named = link(identity(external_id="x1"), ADA_NAMED, ADA_NAMED)
+    assert named == Linked(person=ADA_NAMED, changed=False)
 
 
 @pytest.mark.parametrize("status", ["pending", "invited"])
@@ -183,6 +198,7 @@ def test_whoever_logs_in_becomes_active(status: str) -> None:
     assert isinstance(linked, Linked)
     assert linked.person.status == "active"
     assert linked.changed
+    assert linked.notes == (f"{status} became active",)
 
 
 def test_a_verified_address_verifies_the_same_address_only() -> None:
@@ -194,6 +210,7 @@ def test_a_verified_address_verifies_the_same_address_only() -> None:
     assert isinstance(other, Linked)
     assert isinstance(silent, Linked)
     assert same.person.email_verified
+    assert same.notes == ("address verified by the issuer",)
     assert not other.person.email_verified
     assert not silent.person.email_verified
 
@@ -202,7 +219,7 @@ def test_a_changed_address_is_noted_and_not_copied() -> None:
     linked = link(identity(external_id="x1", email="new@example.com"), ADA_NAMED, None)
     assert isinstance(linked, Linked)
     assert linked.person.email == "ada@example.com"
-    assert any("another address" in note for note in linked.notes)
+    assert linked.notes == ("the issuer has another address than the one stored",)
 
 
 @pytest.mark.parametrize(("verified", "expected"), [("verified", True), ("silent", False)])
@@ -216,6 +233,14 @@ def test_just_in_time_does_not_make_anybody_by_an_unverified_address() -> None:
         link(identity(email_verified="unverified", external_id="x1"), None, None, can_jit=True)
 
 
+def test_a_conflict_between_users_names_both() -> None:
+    one = User(environment_id="e", user_id="user-a", email="ada@example.com", created_at=1, updated_at=1)
+    other = msgspec.structs.replace(one, user_id="user-b", email="ben@example.com")
+    with pytest.raises(errors.TrustedAuthTokenIdentityConflict) as refused:
+        linking.link(identity(external_id="x1"), ISSUER, one, other, can_jit=False, not_found=errors.UserNotFound)
+    assert refused.value.detail == "the external id is user-a's, the address user-b's"
+
+
 def test_users_are_linked_alike() -> None:
     user = User(environment_id="e", user_id="user-a", email="ada@example.com", created_at=1, updated_at=1)
     linked = linking.link(identity(external_id="x1"), ISSUER, None, user, can_jit=False, not_found=errors.UserNotFound)
@@ -225,6 +250,9 @@ def test_users_are_linked_alike() -> None:
 
 # ---------------------------------------------------------------- organizations
 
+DIFFERENT = "the token and the request name different organizations"
+UNKNOWN = "the token names an unknown organization, the request a known one"
+MAY_NOT = "the token names an unknown organization, and the profile may not make one (can_jit_provision)"
 ACME = organization("organization-a")
 BETA = organization("organization-b")
 
@@ -255,15 +283,28 @@ def test_the_organization_is_the_one_named(
 
 
 @pytest.mark.parametrize(
-    ("claim", "named", "by_claim", "by_request", "can_jit", "refusal"),
+    ("claim", "named", "by_claim", "by_request", "can_jit", "refusal", "detail"),
     [
-        pytest.param(None, False, None, None, True, errors.TokenMissingOrganizationIdClaim, id="named nowhere"),
-        pytest.param(None, True, None, None, True, errors.OrganizationNotFound, id="unknown in the request"),
-        pytest.param("acme", True, ACME, None, True, errors.OrganizationNotFound, id="unknown beside a known claim"),
-        pytest.param("acme", True, ACME, BETA, True, errors.InvalidTokenOrganizationIdClaim, id="they differ"),
-        pytest.param("new", False, None, None, False, errors.InvalidTokenOrganizationIdClaim, id="unknown claim"),
+        pytest.param(None, False, None, None, True, errors.TokenMissingOrganizationIdClaim, "", id="named nowhere"),
+        pytest.param(None, True, None, None, True, errors.OrganizationNotFound, "", id="unknown in the request"),
         pytest.param(
-            "new", True, None, BETA, True, errors.InvalidTokenOrganizationIdClaim, id="unknown claim, known request"
+            "acme", True, ACME, None, True, errors.OrganizationNotFound, "", id="unknown beside a known claim"
+        ),
+        pytest.param(
+            "acme", True, ACME, BETA, True, errors.InvalidTokenOrganizationIdClaim, DIFFERENT, id="they differ"
+        ),
+        pytest.param(
+            "new", False, None, None, False, errors.InvalidTokenOrganizationIdClaim, MAY_NOT, id="unknown claim"
+        ),
+        pytest.param(
+            "new",
+            True,
+            None,
+            BETA,
+            True,
+            errors.InvalidTokenOrganizationIdClaim,
+            UNKNOWN,
+            id="unknown claim, known request",
         ),
         pytest.param(
             "organization-test-01a208a2-7775-7816-9c49-01fdb697237e",
@@ -272,6 +313,7 @@ def test_the_organization_is_the_one_named(
             None,
             True,
             errors.InvalidTokenOrganizationIdClaim,
+            "the token's organization has the form of our own ids",
             id="unknown claim in the form of our ids",
         ),
     ],
@@ -283,8 +325,9 @@ def test_an_organization_that_is_not_clear_is_refused(
     by_request: Organization | None,
     can_jit: bool,
     refusal: type[errors.Error],
+    detail: str,
 ) -> None:
-    with pytest.raises(refusal):
+    with pytest.raises(refusal) as refused:
         linking.choose_organization(
             identity(organization=claim),
             named_in_request=named,
@@ -292,6 +335,7 @@ def test_an_organization_that_is_not_clear_is_refused(
             by_request=by_request,
             can_jit=can_jit,
         )
+    assert refused.value.detail == detail
 
 
 @pytest.mark.parametrize(("name", "expected"), [(None, "icfg_1"), ("Acme", "Acme"), ("n" * 200, "n" * 128)])
@@ -317,11 +361,17 @@ def test_roles_of_a_token_replace_those_of_its_profile_only() -> None:
 
 
 def test_unknown_roles_are_left_out_and_noted() -> None:
-    linked = linking.with_token_roles(ADA, "p1", ("stytch_admin", "captain"), DEFAULT_POLICY["b2b"])
+    linked = linking.with_token_roles(ADA, "p1", ("stytch_admin", "captain", "cook"), DEFAULT_POLICY["b2b"])
     assert linked.person.token_roles == {"p1": ("stytch_admin",)}
-    assert any("captain" in note for note in linked.notes)
+    assert linked.notes == ("unknown roles left out: 'captain, cook'",)
+
+
+def test_the_note_of_unknown_roles_is_cut_short() -> None:
+    linked = linking.with_token_roles(ADA, "p1", ("c" * 300,), DEFAULT_POLICY["b2b"])
+    assert linked == Linked(person=ADA, changed=False, notes=(f"unknown roles left out: {'c' * 200!r}",))
 
 
 def test_the_same_roles_again_change_nothing() -> None:
     before = member(token_roles={"p1": ("stytch_admin",)})
-    assert not linking.with_token_roles(before, "p1", ("stytch_admin",), DEFAULT_POLICY["b2b"]).changed
+    linked = linking.with_token_roles(before, "p1", ("stytch_admin",), DEFAULT_POLICY["b2b"])
+    assert linked == Linked(person=before, changed=False)

@@ -31,6 +31,7 @@ MAY_IMPORT = {
 LIBRARIES = {
     "msgspec": ("",),
     "cryptography": ("rules.algorithms", "rules.tokens", "keys"),
+    "httpcore": ("keys.fetch",),
     "httpx": ("keys.fetch",),
     "sqlite3": ("store.sqlite",),
     "starlette": ("api",),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -125,6 +127,96 @@ def test_whatever_comes_is_read_or_refused_with_the_one_error(text: bytes) -> No
     except JsonFault:
         return
     assert value == json.loads(text)
+
+
+SMALL_REFUSED = {
+    "repeated member, compensated by an escaped colon": (b'{"a":1,"a":"\\u003a"}', "repeats"),
+    "repeated member, compensated in a name": (b'{"a":1,"a":{"\\u003A":1}}', "repeats"),
+    "repeated member with space before the colon": (b'{"a" :1,"a" : 2}', "repeats"),
+    "repeated member, one of them an escaped colon": (b'{":":1,"\\u003a":2}', "repeats"),
+    "repeated members that hold objects": (b'{"a":{"b":1},"a":{"b":1}}', "repeats"),
+    "repeated member after an escaped backslash": (b'{"x":"\\\\u003a","a":1,"a":2}', "repeats"),
+    "list": (b"[]", "not a JSON object"),
+    "string": (b'"a"', "not a JSON object"),
+    "too many numbers": (b'{"a":[' + b"1," * 1023 + b"1]}", "more than 1024 separators"),
+    "too many brackets": (b'{"a":[' + b"[]," * 255 + b"1]}", "256 brackets"),
+    "integer of 65 digits": (b'{"a":' + b"9" * 65 + b"}", "out of range"),
+    "integer of 65 digits below zero": (b'{"a":[{"b":-' + b"9" * 65 + b"}]}", "out of range"),
+    "integer of 400 digits": (b'{"a":' + b"9" * 400 + b"}", "out of range"),
+    "integer of 5000 digits": (b'{"a":' + b"9" * 5000 + b"}", "out of range"),
+    "thirty-three deep": (b'{"a":' + b"[" * 32 + b"]" * 32 + b"}", "nested"),
+    "NUL after an escaped backslash": (b'{"a":"\\\\\\u0000"}', "NUL"),
+}
+
+SMALL_ACCEPTED = {
+    "escaped colon": b'{"a":"\\u003a","b":"\\u003A"}',
+    "escaped colon as a name": b'{"\\u003a":1}',
+    "no escaped colon after an escaped backslash": b'{"a":"\\\\u003a"}',
+    "no NUL after an escaped backslash": b'{"a":"\\\\u0000"}',
+    "colons in strings": b'{"a":"https://x:1/","b:":":"}',
+    "equal names in different objects": b'{"a":{"a":{"a":1}}}',
+    "1024 separators": b'{"a":[' + b"1," * 1021 + b"1]}",
+    "256 brackets": b'{"a":[' + b"[]," * 254 + b"1]}",
+    "thirty-two deep": b'{"a":' + b"[" * 31 + b"]" * 31 + b"}",
+    "integer of 64 digits": b'{"a":' + b"9" * 64 + b"}",
+    "70 digits in a string": b'{"a":"' + b"9" * 70 + b'"}',
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), SMALL_REFUSED.values(), ids=SMALL_REFUSED.keys())
+def test_a_small_object_is_refused_with_its_reason(text: bytes, reason: str) -> None:
+    with pytest.raises(JsonFault, match=reason):
+        jsontext.loads_small(text)
+
+
+@pytest.mark.parametrize("text", SMALL_ACCEPTED.values(), ids=SMALL_ACCEPTED.keys())
+def test_a_small_object_is_read_as_the_standard_decoder_reads_it(text: bytes) -> None:
+    assert jsontext.loads_small(text) == json.loads(text)
+
+
+# A float of many digits is the same number to every reader, so the small reader takes it.
+@pytest.mark.parametrize("name", [name for name in REFUSED if name != "float of many digits"])
+def test_the_small_reader_refuses_what_the_other_refuses(name: str) -> None:
+    with pytest.raises(JsonFault):
+        jsontext.loads_small(b'{"x":' + REFUSED[name][0] + b"}")
+
+
+@pytest.mark.parametrize("digits", [63, 64, 65, 66, 96, 97])
+@pytest.mark.parametrize("before", range(40))
+def test_long_digits_are_found_wherever_they_stand(digits: int, before: int) -> None:
+    text = b'{"' + b"a" * before + b'":' + b"9" * digits + b"}"
+    try:
+        found = bool(jsontext.loads_small(text))
+    except JsonFault:
+        found = False
+    assert found is (digits <= 64)
+
+
+TEXTS = st.text(alphabet='[]{}",:\\u0d8e13a', max_size=40).map(str.encode)
+
+
+@given(TEXTS | st.dictionaries(st.sampled_from("ab:"), JSON_VALUES).map(lambda value: json.dumps(value).encode()))
+def test_both_readers_agree(text: bytes) -> None:
+    assert outcome(jsontext.loads_small, text) == outcome(jsontext.loads, text)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "\\u0061", ":", "\\u003a", "\\u003A", "\\\\u003a", "b"]), TEXTS), max_size=5
+    )
+)
+def test_both_readers_agree_on_repetitions(pairs: list[tuple[str, bytes]]) -> None:
+    members = [f'"{name}":'.encode() + json.dumps(value.decode()).encode() for name, value in pairs]
+    text = b"{" + b",".join(members) + b"}"
+    assert outcome(jsontext.loads_small, text) == outcome(jsontext.loads, text)
+
+
+def outcome(reader: Callable[[bytes], Any], text: bytes) -> Any:
+    try:
+        value = reader(text)
+    except JsonFault:
+        return "refused"
+    return value if isinstance(value, dict) else "refused"
 
 
 def test_size_counts_bytes_of_compact_utf8() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay import errors
 from assay.rules import jws
@@ -85,6 +88,103 @@ def test_bytes_have_one_spelling_in_each_segment(size: int) -> None:
     assert len(taken) == len(set(taken)) == {1: 4, 2: 16, 0: 64}[size % 3]
 
 
+PADDINGS = {
+    "all segments": (0, 1, 2),
+    "header": (0,),
+    "payload": (1,),
+    "signature": (2,),
+}
+
+
+def pad(segment: str) -> str:
+    return segment + "=" * (-len(segment) % 4)
+
+
+def padded_token(which: tuple[int, ...]) -> str:
+    """Each segment has bytes that ask for padding."""
+    segments = compact({"alg": "ES256", "kid": "ones"}, b'{"a": 1}', b"sig1").split(".")
+    assert all(len(segment) % 4 for segment in segments)
+    return ".".join(pad(text) if place in which else text for place, text in enumerate(segments))
+
+
+@pytest.mark.parametrize("which", PADDINGS.values(), ids=PADDINGS.keys())
+def test_right_padding_is_tolerated_only_where_it_is_asked_for(which: tuple[int, ...]) -> None:
+    token = padded_token(which)
+    parsed = jws.parse(token, padded=True)
+    assert (parsed.header["alg"], parsed.payload, parsed.signature) == ("ES256", b'{"a": 1}', b"sig1")
+    assert parsed.signed == token.rpartition(".")[0].encode()
+    assert "padding included" in refusal(token)
+
+
+def test_a_tolerant_reader_takes_tokens_without_padding_too() -> None:
+    assert jws.parse(GOOD, padded=True) == jws.parse(GOOD)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["header", "payload", "signature"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda text: text + "=", id="one too many"),
+        pytest.param(lambda text: text + "====", id="a group of padding"),
+        pytest.param(lambda text: "=" + text, id="in front"),
+        pytest.param(lambda text: text[:4] + "=" + text[4:], id="inside"),
+        pytest.param(lambda text: text.rstrip("=")[:-1] + "==", id="stray bits or wrong count"),
+        pytest.param(lambda text: text.rstrip("=") + "%3D", id="percent encoding"),
+        pytest.param(lambda text: text + "\n", id="line break"),
+        pytest.param(lambda text: text + " ", id="space"),
+        pytest.param(lambda _: "=", id="nothing but padding"),
+        pytest.param(lambda _: "", id="nothing"),
+        pytest.param(lambda text: text.replace("e", "+"), id="standard alphabet"),
+    ],
+)
+def test_a_tolerant_reader_takes_no_other_padding(place: int, change: Callable[[str], str]) -> None:
+    segments = padded_token((0, 1, 2)).split(".")
+    changed = change(segments[place])
+    if changed == segments[place]:
+        return
+    segments[place] = changed
+    with pytest.raises(errors.InvalidTrustedAuthToken):
+        jws.parse(".".join(segments), padded=True)
+
+
+def test_padding_that_is_missing_one_sign_is_refused() -> None:
+    segments = compact({"alg": "ES256", "kid": "ones"}, b'{"a": 1}', b"sig1").split(".")
+    assert len(segments[2]) % 4 == 2
+    with pytest.raises(errors.InvalidTrustedAuthToken) as raised:
+        jws.parse(".".join(segments) + "=", padded=True)
+    assert raised.value.detail == "a segment has wrong padding"
+
+
+def test_stray_bits_before_right_padding_are_refused() -> None:
+    with pytest.raises(errors.InvalidTrustedAuthToken) as raised:
+        jws.parse(f"{HEAD}.{BODY}.AB==", padded=True)
+    assert "not canonical" in raised.value.detail
+
+
+@given(st.binary(max_size=80))
+def test_every_segment_is_decoded_as_the_standard_library_decodes_it(raw: bytes) -> None:
+    assert jws.parse(f"{HEAD}.{BODY}.{encode(raw + b'!')}").signature == raw + b"!"
+
+
+@given(st.text(alphabet=ALPHABET + '=+/ \n\\"\u0661', min_size=1, max_size=12), st.booleans())
+def test_a_signature_segment_is_refused_or_has_one_spelling(segment: str, padded: bool) -> None:
+    try:
+        taken = jws.parse(f"{HEAD}.{BODY}.{segment}", padded=padded).signature
+    except errors.InvalidTrustedAuthToken:
+        return
+    assert encode(taken) == (segment.rstrip("=") if padded else segment)
+
+
+def test_a_header_that_is_remembered_is_not_shared() -> None:
+    first = jws.parse(GOOD)
+    first.header["alg"] = "none"
+    assert jws.parse(GOOD).header == HEADER
+
+
+def test_a_refused_header_is_refused_again() -> None:
+    assert refusal(compact({"alg": ""})) == refusal(compact({"alg": ""}))
+
+
 @pytest.mark.parametrize("name", ["header", "payload", "signature"])
 def test_a_group_of_one_character_is_refused(name: str) -> None:
     segments = {"header": HEAD, "payload": BODY, "signature": TAIL} | {name: "AAAAA"}
@@ -93,11 +193,11 @@ def test_a_group_of_one_character_is_refused(name: str) -> None:
 
 HEADERS = {
     "not JSON": (b"nonsense", "the header cannot be read: it is not JSON"),
-    "a list": (b"[]", "the header is not a JSON object"),
-    "a string": (b'"alg"', "the header is not a JSON object"),
+    "a list": (b"[]", "it is not a JSON object"),
+    "a string": (b'"alg"', "it is not a JSON object"),
     "repeated alg": (b'{"alg":"none","alg":"RS256"}', "repeats a member"),
     "repeated alg, escaped": (b'{"alg":"none","\\u0061lg":"RS256"}', "repeats a member"),
-    "UTF-16": ('{"alg":"RS256"}'.encode("utf-16"), "not UTF-8"),
+    "UTF-16": ('{"alg":"RS256"}'.encode("utf-16"), "not JSON"),
     "too deep": (b'{"alg":"RS256","x":' + b"[" * 40 + b"]" * 40 + b"}", "nested"),
     "no alg": ({}, "alg is not a string"),
     "ALG only": ({"ALG": "RS256"}, "alg is not a string"),
@@ -110,7 +210,7 @@ HEADERS = {
     "kid a list": (HEADER | {"kid": ["one"]}, "kid is no string"),
     "kid too long": (HEADER | {"kid": "k" * 1025}, "too long"),
     "kid with NUL": (HEADER | {"kid": "a\x00"}, "NUL"),
-    "kid with half a surrogate": (b'{"alg":"RS256","kid":"\\ud800"}', "surrogate"),
+    "kid with half a surrogate": (b'{"alg":"RS256","kid":"\\ud800"}', "not JSON"),
     "typ a list": (HEADER | {"typ": ["JWT"]}, "typ is not a string"),
     "null typ": (HEADER | {"typ": None}, "typ is not a string"),
     "cty JWT": (HEADER | {"cty": "JWT"}, "another token"),
@@ -174,6 +274,9 @@ def test_no_detail_and_no_representation_quotes_the_token() -> None:
         (["x", 1], "['x', 1]"),
         (None, "None"),
         ("k" * 500, "'" + "k" * 198 + "…"),
+        (["k" * 500], "['" + "k" * 197 + "…"),
+        ([1] * 5000, "[" + "1, " * 19 + "1]"),
+        ({"a": {"b": [1]}}, "{'a': {'b': [1]}}"),
     ],
 )
 def test_values_are_shown_escaped_and_short(value: object, expected: str) -> None:

@@ -1,84 +1,44 @@
-"""Key sets that are fetched: when they are, how often, and what serves when they cannot be."""
+"""Keys that are fetched: when they are, how often, and what serves when they cannot be."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 
 from assay import errors
-from assay.keys.fetch import Fetcher, FetchFault
-from assay.keys.keyset import KeySet, StaticKeySet, choose
+from assay.keys.fetch import Fetched, Fetcher
+from assay.keys.keyset import KeySet, choose
+from assay.keys.local import OwnServer
+from assay.keys.origins import fresh_seconds
+from assay.keys.profile_keys import ProfileKeySets
 from assay.keys.recent import Recent
-from assay.keys.remote import ProfileKeySets
-from assay.model import PemFile, Profile
+from assay.keys.remote import Time, cool_down
+from assay.model import JwksSource, SpiffeSource
 from assay.rules.algorithms import VerificationKey
 from tests import issuer
+from tests.fetched import URL, KeptStore, NoOwnKeys, Web, document, down, kids, no_secret, profile, settled
 
-URL = "https://issuer.example/jwks"
 FIRST, SECOND = issuer.make_key("P-256", "first"), issuer.make_key("P-384", "second")
-HOUR = 3600.0
-
-
-class World:
-    """An issuer's document, the way to it, and the time; all three under the test's control."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.document: bytes | None = document(FIRST)
-        self.fetches = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    def clock(self) -> float:
-        return self.now
-
-    async def fetch(self, _url: str) -> bytes:
-        self.fetches += 1
-        answer = self.document
-        await self.gate.wait()
-        if answer is None:
-            raise FetchFault("the answer has status 500, not 200")
-        return answer
-
-
-def document(*keys: issuer.IssuerKey) -> bytes:
-    return json.dumps({"keys": [key.jwk() for key in keys]}).encode()
-
-
-def profile(**changes: object) -> Profile:
-    members: dict[str, Any] = {
-        "environment_id": "project-test-1",
-        "profile_id": "p1",
-        "name": "n",
-        "issuer": "https://issuer.example",
-        "audience": "a",
-        "public_key_type": "JWK",
-        "jwks_url": URL,
-        "created_at": 1,
-        "updated_at": 1,
-    }
-    return msgspec.convert(members | changes, Profile)
-
-
-def kids(keys: Sequence[VerificationKey]) -> list[str | None]:
-    return [key.kid for key in keys]
+HOUR = 3600
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def web() -> Web:
+    made = Web()
+    made.answers[URL] = document(FIRST)
+    return made
 
 
 @pytest.fixture
-async def key_sets(world: World) -> AsyncIterator[ProfileKeySets]:
-    made = ProfileKeySets(world.fetch, clock=world.clock, max_profiles=2)
+async def key_sets(web: Web) -> AsyncIterator[ProfileKeySets]:
+    made = web.key_sets(max_profiles=2)
     yield made
-    world.gate.set()
+    web.gate.set()
     await made.close()
 
 
@@ -93,80 +53,143 @@ async def unavailable(keys: KeySet, kid: str | None = "first", algorithm: str = 
     return caught.value.detail
 
 
-async def settled() -> None:
-    """Let every task that can run do so."""
-    for _ in range(20):
-        await asyncio.sleep(0)
+async def serves_first(keys: KeySet) -> bool:
+    return kids(await asyncio.wait_for(keys.find("first", "ES256"), 1)) == ["first"]
 
 
 # ---------------------------------------------------------------- when it is fetched
 
 
-async def test_a_known_kid_is_fetched_once_in_five_minutes(world: World, keys: KeySet) -> None:
-    assert kids(await keys.find("first", "ES256")) == ["first"]
-    world.now += 299
-    assert kids(await keys.find("first", "ES256")) == ["first"]
-    assert world.fetches == 1
+async def test_a_known_kid_is_fetched_again_in_the_background_after_four_of_five_minutes(
+    web: Web, keys: KeySet
+) -> None:
+    assert await serves_first(keys)
+    web.turn(239)
+    assert await serves_first(keys)
+    assert web.fetches == 1
 
-    world.now += 1
-    assert kids(await keys.find("first", "ES256")) == ["first"]
-    assert world.fetches == 2
+    web.turn(1)
+    web.gate.clear()
+    assert await serves_first(keys), "nobody waits for a refresh in the background"
+    await settled()
+    assert web.fetches == 2
+    web.gate.set()
+    await settled()
+    web.turn(239)
+    assert await serves_first(keys)
+    assert web.fetches == 2
 
 
-async def test_a_withdrawn_key_stops_after_five_minutes(world: World, keys: KeySet) -> None:
+async def test_keys_that_nobody_asks_for_are_not_fetched(web: Web, keys: KeySet) -> None:
     await keys.find("first", "ES256")
-    world.document = document(SECOND)
-    world.now += 300
+    web.turn(10 * HOUR)
+    await settled()
+    assert web.fetches == 1
+    assert len(asyncio.all_tasks()) == 1, "nothing is held while nothing is fetched"
+
+
+async def test_a_withdrawn_key_stops_after_five_minutes(web: Web, keys: KeySet) -> None:
+    await keys.find("first", "ES256")
+    web.answers[URL] = document(SECOND)
+    web.turn(300)
     assert await keys.find("first", "ES256") == []
 
 
-async def test_an_unknown_kid_refetches_at_most_once_in_thirty_seconds(world: World, keys: KeySet) -> None:
+@pytest.mark.parametrize(
+    ("max_age", "fresh"),
+    [(None, 300), (0, 300), (299, 300), (301, 301), (7200, 7200), (86_400, 86_400), (10**8, 86_400)],
+)
+async def test_an_answer_serves_as_long_as_it_says_within_five_minutes_and_a_day(
+    web: Web, keys: KeySet, max_age: int | None, fresh: int
+) -> None:
+    web.answers[URL] = Fetched(document(FIRST), max_age)
     await keys.find("first", "ES256")
-    world.document = document(FIRST, SECOND)
+    web.answers[URL] = document(SECOND)
+
+    web.turn(int(fresh * 0.8) - 1)
+    assert await serves_first(keys)
+    assert web.fetches == 1
+    web.turn(fresh - int(fresh * 0.8) + 1)
+    assert await keys.find("first", "ES256") == []
+    assert web.fetches == 2
+
+
+def test_an_answer_is_fresh_no_longer_than_the_profile_lets_keys_serve() -> None:
+    assert fresh_seconds(86_400, 3600) == 3600
+    assert fresh_seconds(86_400, 0) == 300
+
+
+async def test_an_unknown_kid_refetches_at_most_once_in_thirty_seconds(web: Web, keys: KeySet) -> None:
+    await keys.find("first", "ES256")
+    web.answers[URL] = document(FIRST, SECOND)
 
     for _ in range(3):
         assert await keys.find("second", "ES384") == []
-    world.now += 29.9
+    web.turn(29.9)
     assert await keys.find("second", "ES384") == []
-    assert world.fetches == 1
+    assert web.fetches == 1
 
-    world.now += 0.1
+    web.turn(0.1)
     assert kids(await keys.find("second", "ES384")) == ["second"]
-    assert world.fetches == 2
+    assert web.fetches == 2
 
 
-async def test_a_flood_of_unknown_kids_costs_one_fetch(world: World, keys: KeySet) -> None:
+async def test_the_cool_down_goes_by_a_clock_that_nobody_can_set(web: Web, keys: KeySet) -> None:
     await keys.find("first", "ES256")
-    world.now += 30
-    world.gate.clear()
-    finds = [asyncio.create_task(keys.find(f"kid-{n}", "ES256")) for n in range(50)]
+    web.now -= HOUR
+    web.answers[URL] = document(FIRST, SECOND)
+    assert await keys.find("second", "ES384") == []
+    web.monotonic += 30
+    assert kids(await keys.find("second", "ES384")) == ["second"]
+
+
+async def test_ten_thousand_unknown_kids_cost_one_fetch_and_no_known_kid_waits(web: Web, keys: KeySet) -> None:
+    await keys.find("first", "ES256")
+    web.turn(30)
+    web.gate.clear()
+    finds = [asyncio.create_task(keys.find(f"kid-{n}", "ES256")) for n in range(10_000)]
     await settled()
-    world.gate.set()
+    assert await serves_first(keys)
+    web.gate.set()
+    assert all(found == [] for found in await asyncio.gather(*finds))
 
-    assert await asyncio.gather(*finds) == [[]] * 50
-    assert world.fetches == 2
+    for number in range(10_000):
+        assert await keys.find(f"later-{number}", "ES256") == []
+    assert await serves_first(keys)
+    assert web.fetches == 2
 
 
-async def test_many_first_finds_share_one_fetch(world: World, keys: KeySet) -> None:
-    world.gate.clear()
+async def test_ten_thousand_unknown_kids_cost_one_fetch_while_the_issuer_is_away(web: Web, keys: KeySet) -> None:
+    await keys.find("first", "ES256")
+    web.turn(30)
+    web.answers[URL] = down()
+    for number in range(10_000):
+        with pytest.raises(errors.TrustedTokenKeysUnavailable):
+            await keys.find(f"kid-{number}", "ES256")
+    assert await serves_first(keys)
+    assert web.fetches == 2
+
+
+async def test_many_first_finds_share_one_fetch(web: Web, keys: KeySet) -> None:
+    web.gate.clear()
     finds = [asyncio.create_task(keys.find("first", "ES256")) for _ in range(10)]
     await settled()
-    world.gate.set()
+    web.gate.set()
 
     assert [kids(found) for found in await asyncio.gather(*finds)] == [["first"]] * 10
-    assert world.fetches == 1
+    assert web.fetches == 1
 
 
 @pytest.mark.parametrize("fetched_before", [False, True], ids=["first fetch", "unknown kid"])
 async def test_one_that_stops_waiting_does_not_end_the_fetch_for_the_others(
-    world: World, keys: KeySet, *, fetched_before: bool
+    web: Web, keys: KeySet, *, fetched_before: bool
 ) -> None:
     if fetched_before:
         await keys.find("first", "ES256")
-        world.now += 30
-    world.document = document(FIRST, SECOND)
-    before = world.fetches
-    world.gate.clear()
+        web.turn(30)
+    web.answers[URL] = document(FIRST, SECOND)
+    before = web.fetches
+    web.gate.clear()
     leaving = asyncio.create_task(keys.find("second", "ES384"))
     await settled()
     staying = asyncio.create_task(keys.find("second", "ES384"))
@@ -174,147 +197,247 @@ async def test_one_that_stops_waiting_does_not_end_the_fetch_for_the_others(
 
     leaving.cancel()
     await settled()
-    world.gate.set()
+    web.gate.set()
 
     assert kids(await staying) == ["second"]
-    assert world.fetches == before + 1
+    assert web.fetches == before + 1
     assert leaving.cancelled()
 
 
-async def test_a_fetch_that_nobody_waits_for_any_more_still_fills_the_set(world: World, keys: KeySet) -> None:
-    world.gate.clear()
+async def test_a_fetch_that_nobody_waits_for_any_more_still_fills_the_set(web: Web, keys: KeySet) -> None:
+    web.gate.clear()
     leaving = asyncio.create_task(keys.find("first", "ES256"))
     await settled()
     leaving.cancel()
     await settled()
-    world.gate.set()
+    web.gate.set()
     await settled()
 
-    assert kids(await keys.find("first", "ES256")) == ["first"]
-    assert world.fetches == 1
-
-
-async def test_a_known_kid_does_not_wait_for_the_fetch_that_an_unknown_one_caused(world: World, keys: KeySet) -> None:
-    await keys.find("first", "ES256")
-    world.now += 30
-    world.gate.clear()
-    waiting = asyncio.create_task(keys.find("unknown", "ES256"))
-    await settled()
-
-    assert kids(await asyncio.wait_for(keys.find("first", "ES256"), 1)) == ["first"]
-    world.gate.set()
-    assert await waiting == []
+    assert await serves_first(keys)
+    assert web.fetches == 1
 
 
 # ---------------------------------------------------------------- when it cannot be fetched
 
 
-async def test_without_any_key_a_failed_fetch_is_unavailable_with_its_reason(world: World, keys: KeySet) -> None:
-    world.document = None
+async def test_without_any_key_a_failed_fetch_is_unavailable_with_its_reason(web: Web, keys: KeySet) -> None:
+    web.answers[URL] = down()
     assert await unavailable(keys) == f"the keys at {URL} cannot be had: the answer has status 500, not 200"
 
 
-async def test_failures_count_for_the_cool_down(world: World, keys: KeySet) -> None:
-    world.document = None
-    for _ in range(5):
-        await unavailable(keys)
-    assert world.fetches == 1
+def test_the_cool_down_doubles_with_each_failure_up_to_ten_minutes() -> None:
+    assert [cool_down(failures) for failures in range(9)] == [30, 30, 60, 120, 240, 480, 600, 600, 600]
+    assert cool_down(10**6) == 600
 
-    world.document = document(FIRST)
-    world.now += 29
-    await unavailable(keys)
-    world.now += 1
-    assert kids(await keys.find("first", "ES256")) == ["first"]
-    assert world.fetches == 2
+
+async def test_failures_count_for_the_cool_down(web: Web, keys: KeySet) -> None:
+    web.answers[URL] = down()
+    for wait in (30, 60, 120):
+        fetches = web.fetches
+        for _ in range(5):
+            await unavailable(keys)
+        assert web.fetches == fetches + 1
+        web.turn(wait - 1)
+        await unavailable(keys)
+        assert web.fetches == fetches + 1
+        web.turn(1)
+
+    web.answers[URL] = document(FIRST)
+    assert await serves_first(keys)
+
+
+async def test_a_success_ends_the_doubling(web: Web, keys: KeySet) -> None:
+    web.answers[URL] = down()
+    for wait in (30, 60, 120):
+        await unavailable(keys)
+        web.turn(wait)
+    web.answers[URL] = document(FIRST)
+    assert await serves_first(keys)
+    web.turn(30)
+    assert await keys.find("second", "ES384") == []
+    assert web.fetches == 5
 
 
 async def test_an_unknown_kid_after_a_failed_refetch_is_unavailable_and_a_known_one_is_served(
-    world: World, keys: KeySet
+    web: Web, keys: KeySet
 ) -> None:
     await keys.find("first", "ES256")
-    world.document = None
-    world.now += 30
+    web.answers[URL] = down()
+    web.turn(30)
 
     await unavailable(keys, "second", "ES384")
     await unavailable(keys, "second", "ES384")
-    assert kids(await keys.find("first", "ES256")) == ["first"]
+    assert await serves_first(keys)
     assert await keys.find("first", "ES384") == [], "a known kid with an algorithm that is not its own"
-    assert world.fetches == 2
+    assert web.fetches == 2
 
 
-async def test_the_last_good_keys_serve_for_a_day_of_failures_and_not_longer(world: World, keys: KeySet) -> None:
+@pytest.mark.parametrize("limit", [HOUR, 24 * HOUR, 7 * 24 * HOUR])
+async def test_the_last_good_keys_serve_up_to_the_profiles_limit_and_not_longer(
+    web: Web, key_sets: ProfileKeySets, limit: int
+) -> None:
+    keys = key_sets.of(profile(keys_stale_limit=limit))
     await keys.find("first", "ES256")
-    world.document = None
-    for hours in range(1, 24):
-        world.now = 1000 + hours * HOUR
-        assert kids(await keys.find("first", "ES256")) == ["first"]
-    world.now = 1000 + 24 * HOUR - 1
-    assert kids(await keys.find("first", "ES256")) == ["first"]
+    web.answers[URL] = down()
+    for _ in range(9):
+        web.turn(limit // 10)
+        assert await serves_first(keys)
+    web.turn(limit // 10 - 1)
+    assert await serves_first(keys)
 
-    world.now = 1000 + 24 * HOUR
+    web.turn(1)
     await unavailable(keys)
-    world.now += 30
-    world.document = document(FIRST)
-    assert kids(await keys.find("first", "ES256")) == ["first"]
+    web.answers[URL] = document(FIRST)
+    web.turn(600)
+    assert await serves_first(keys)
 
 
-async def test_after_a_failure_known_kids_do_not_wait_for_the_next_try(world: World, keys: KeySet) -> None:
+async def test_without_leave_to_serve_when_stale_keys_stop_with_their_freshness(
+    web: Web, key_sets: ProfileKeySets
+) -> None:
+    keys = key_sets.of(profile(keys_stale_limit=0))
+    web.answers[URL] = Fetched(document(FIRST), 7200)
+    assert await serves_first(keys)
+    web.answers[URL] = down()
+    web.turn(299)
+    assert await serves_first(keys)
+    web.turn(1)
+    await unavailable(keys)
+
+
+async def test_an_hour_of_outage_is_noticed_by_nobody_whose_key_is_known(web: Web, keys: KeySet) -> None:
     await keys.find("first", "ES256")
-    world.document = None
-    world.now += 300
-    await keys.find("first", "ES256")
-    world.now += 30
-    world.gate.clear()
-    world.document = document(SECOND)
+    web.answers[URL] = down(503)
+    for _ in range(360):
+        web.turn(10)
+        assert await serves_first(keys)
+        await settled()
+    assert web.fetches <= 1 + 12, "the tries get rarer"
 
-    assert kids(await asyncio.wait_for(keys.find("first", "ES256"), 1)) == ["first"]
-    assert world.fetches == 3, "a try is under way"
-    world.gate.set()
+    web.answers[URL] = document(FIRST, SECOND)
+    web.turn(600)
+    assert await serves_first(keys)
+    await settled()
+    assert kids(await keys.find("second", "ES384")) == ["second"], "all is well within one cool-down"
+
+
+async def test_after_a_failure_known_kids_do_not_wait_for_the_next_try(web: Web, keys: KeySet) -> None:
+    await keys.find("first", "ES256")
+    web.answers[URL] = down()
+    web.turn(300)
+    await keys.find("first", "ES256")
+    web.turn(30)
+    web.gate.clear()
+    web.answers[URL] = document(SECOND)
+
+    assert await serves_first(keys)
+    await settled()
+    assert web.fetches == 3, "a try is under way"
+    web.gate.set()
     await settled()
     assert await keys.find("first", "ES256") == []
 
 
 @pytest.mark.parametrize(
     "text",
-    [b'{"keys": []}', b"<html></html>", b'{"keys": [{"kty": "oct", "kid": "first", "k": "AA"}]}', b"[]"],
-    ids=["empty", "html", "unusable", "list"],
+    [b'{"keys": []}', b"<html></html>", b'{"keys": [{"kty": "oct", "kid": "first", "k": "AA"}]}', b"[]", b""],
+    ids=["empty", "html", "unusable", "list", "nothing"],
 )
-async def test_a_set_without_a_usable_key_never_replaces_a_good_one(world: World, keys: KeySet, text: bytes) -> None:
+async def test_a_set_without_a_usable_key_never_replaces_a_good_one(web: Web, keys: KeySet, text: bytes) -> None:
     await keys.find("first", "ES256")
-    world.document = text
-    world.now += 300
-    assert kids(await keys.find("first", "ES256")) == ["first"]
-    assert world.fetches == 2
+    web.answers[URL] = text
+    web.turn(300)
+    assert await serves_first(keys)
+    assert web.fetches == 2
     assert "no usable key" in await unavailable(keys, "second", "ES384")
+    assert await serves_first(web.key_sets().of(profile())), "and not in the store either"
 
 
-async def test_a_first_set_without_a_usable_key_is_unavailable_and_says_why(world: World, keys: KeySet) -> None:
-    world.document = json.dumps({"keys": [FIRST.jwk() | {"use": "enc"}]}).encode()
+async def test_a_first_set_without_a_usable_key_is_unavailable_and_says_why(web: Web, keys: KeySet) -> None:
+    web.answers[URL] = json.dumps({"keys": [FIRST.jwk() | {"use": "enc"}]}).encode()
     detail = await unavailable(keys)
     assert "no usable key" in detail
     assert "its use" in detail
 
 
-async def test_a_fetch_that_breaks_in_an_unforeseen_way_is_a_failure_too(world: World) -> None:
-    async def broken(url: str) -> bytes:
-        await world.fetch(url)
+async def test_an_empty_spiffe_bundle_revokes_all_keys(web: Web, key_sets: ProfileKeySets) -> None:
+    member = FIRST.jwk() | {"use": "jwt-svid"}
+    web.answers[URL] = json.dumps({"keys": [member]}).encode()
+    keys = key_sets.of(profile(key_sources=[{"kind": "spiffe", "url": URL}]))
+    assert await serves_first(keys)
+
+    web.turn(300)
+    web.answers[URL] = b'{"keys": "gone"}'
+    assert await serves_first(keys), "what cannot be read says nothing"
+    web.turn(30)
+    web.answers[URL] = b'{"keys": []}'
+    await keys.find("first", "ES256")
+    await settled()
+    assert await keys.find("first", "ES256") == []
+    assert await web.key_sets().of(profile(key_sources=[{"kind": "spiffe", "url": URL}])).find("first", "ES256") == []
+
+
+async def test_a_fetch_that_breaks_in_an_unforeseen_way_is_a_failure_too(web: Web, keys: KeySet) -> None:
+    def broken() -> bytes:
         raise RuntimeError
 
-    key_sets = ProfileKeySets(broken, clock=world.clock)
-    keys = key_sets.of(profile())
-    with pytest.raises(RuntimeError):
-        await keys.find("first", "ES256")
+    web.answers[URL] = broken
+    assert "the fetch broke off: RuntimeError" in await unavailable(keys)
     await unavailable(keys)
-    assert world.fetches == 1
+    assert web.fetches == 1
 
 
-async def test_closing_ends_what_is_under_way(world: World, key_sets: ProfileKeySets) -> None:
-    world.gate.clear()
+async def test_closing_ends_what_is_under_way_without_a_verdict(web: Web, key_sets: ProfileKeySets) -> None:
+    web.gate.clear()
     waiting = asyncio.create_task(key_sets.of(profile()).find("first", "ES256"))
     await settled()
     await asyncio.wait_for(key_sets.close(), 1)
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(errors.TrustedTokenKeysUnavailable):
         await waiting
+
+
+async def test_a_broken_off_look_for_an_unknown_kid_is_no_verdict_either(web: Web, key_sets: ProfileKeySets) -> None:
+    keys = key_sets.of(profile())
+    await keys.find("first", "ES256")
+    web.turn(30)
+    web.gate.clear()
+    waiting = asyncio.create_task(keys.find("second", "ES384"))
+    await settled()
+    await key_sets.close()
+    with pytest.raises(errors.TrustedTokenKeysUnavailable):
+        await waiting
+
+
+# ---------------------------------------------------------------- how old it is
+
+
+async def test_a_clock_set_back_gives_no_key_a_longer_life(web: Web, keys: KeySet) -> None:
+    await keys.find("first", "ES256")
+    web.answers[URL] = document(SECOND)
+    web.now -= HOUR
+    web.monotonic += 300
+    assert await keys.find("first", "ES256") == []
+
+
+async def test_a_machine_that_slept_is_as_late_as_its_clock_says(web: Web, keys: KeySet) -> None:
+    await keys.find("first", "ES256")
+    web.answers[URL] = document(SECOND)
+    web.now += 300
+    web.monotonic += 30
+    assert await keys.find("first", "ES256") == []
+
+
+async def test_after_a_restart_a_document_from_the_future_is_as_if_it_had_never_been(web: Web, keys: KeySet) -> None:
+    await keys.find("first", "ES256")
+    web.answers[URL] = down()
+    web.now -= 61
+    await unavailable(web.key_sets().of(profile()))
+
+
+async def test_a_clock_that_leaps_far_ahead_makes_no_verdict_of_it(web: Web, keys: KeySet) -> None:
+    await keys.find("first", "ES256")
+    web.now += 48 * HOUR
+    assert "too old" in await unavailable(keys), "the cool-down lasts, and the key may well be there"
 
 
 # ---------------------------------------------------------------- which key
@@ -342,27 +465,30 @@ def test_a_token_without_kid_gets_at_most_five_keys_that_fit() -> None:
     assert kids(choose(keys, None, "ES256")) == ["0", "1", "2", "3", "4"]
 
 
-async def test_a_token_without_kid_looks_again_when_nothing_fits(world: World, keys: KeySet) -> None:
+async def test_a_token_without_kid_looks_again_when_nothing_fits(web: Web, keys: KeySet) -> None:
     assert kids(await keys.find(None, "ES256")) == ["first"]
     assert await keys.find(None, "ES384") == []
-    world.document = document(FIRST, SECOND)
-    world.now += 30
+    web.answers[URL] = document(FIRST, SECOND)
+    web.turn(30)
     assert kids(await keys.find(None, "ES384")) == ["second"]
 
 
 # ---------------------------------------------------------------- whose key
 
 
-async def test_profiles_never_share_keys(world: World, key_sets: ProfileKeySets) -> None:
+async def test_profiles_never_share_keys(web: Web, key_sets: ProfileKeySets) -> None:
     mine, other = key_sets.of(profile()), key_sets.of(profile(environment_id="project-test-2"))
     assert mine is not other
-    assert kids(await mine.find("first", "ES256")) == ["first"]
-    world.document = document(SECOND)
+    assert await serves_first(mine)
+    web.answers[URL] = document(SECOND)
     assert await other.find("first", "ES256") == []
 
 
 def test_a_profile_keeps_its_set_as_long_as_it_stays_as_it_is(key_sets: ProfileKeySets) -> None:
     assert key_sets.of(profile()) is key_sets.of(profile())
+
+
+PEM = [{"pem_file_id": "f", "public_key": FIRST.pem()}]
 
 
 @pytest.mark.parametrize(
@@ -371,27 +497,57 @@ def test_a_profile_keeps_its_set_as_long_as_it_stays_as_it_is(key_sets: ProfileK
         {"revision": 2},
         {"created_at": 2},
         {"jwks_url": URL + "2"},
-        {"public_key_type": "PEM", "pem_files": [{"pem_file_id": "f", "public_key": FIRST.pem()}], "jwks_url": None},
+        {"issuer": "https://other.example"},
+        {"keys_stale_limit": 60},
+        {"key_sources": [{"kind": "jwks", "url": URL}]},
+        {"public_key_type": "PEM", "pem_files": PEM, "jwks_url": None},
     ],
-    ids=["new revision", "made again", "made again at once elsewhere", "made again with PEM"],
+    ids=["revision", "made again", "url", "issuer", "limit", "sources", "made again with PEM"],
 )
 def test_a_changed_profile_starts_with_a_new_set(key_sets: ProfileKeySets, change: dict[str, Any]) -> None:
     before = key_sets.of(profile())
     assert key_sets.of(profile(**change)) is not before
 
 
-async def test_what_an_older_revision_fetches_does_not_reach_the_newer(world: World, key_sets: ProfileKeySets) -> None:
-    world.gate.clear()
+@pytest.mark.parametrize(
+    "after",
+    [
+        JwksSource(url=URL + "/elsewhere"),
+        JwksSource(url=URL, ca_pem="another CA"),
+        SpiffeSource(url=URL),
+    ],
+    ids=["another url", "another CA", "another kind"],
+)
+async def test_what_an_older_revision_fetches_from_elsewhere_does_not_reach_the_newer(
+    web: Web, key_sets: ProfileKeySets, after: Any
+) -> None:
+    """Security A101."""
+    web.answers[after.url] = document(FIRST)
+    web.gate.clear()
     old = asyncio.create_task(key_sets.of(profile()).find("first", "ES256"))
     await settled()
-    world.document = document(SECOND)
-    new = asyncio.create_task(key_sets.of(profile(revision=2)).find("first", "ES256"))
+    web.answers[after.url] = web.answers[URL] = document(SECOND)
+    newer = profile(revision=2, jwks_url=None, key_sources=[msgspec.to_builtins(after)])
+    new = asyncio.create_task(key_sets.of(newer).find("first", "ES256"))
     await settled()
-    world.gate.set()
+    web.gate.set()
 
     assert kids(await old) == ["first"]
-    assert await new == []
-    assert world.fetches == 2
+    if isinstance(after, SpiffeSource):  # a key set of the usual kind has no key for SPIFFE documents
+        with pytest.raises(errors.TrustedTokenKeysUnavailable):
+            await new
+    else:
+        assert await new == []
+    assert web.fetches == 2
+
+
+async def test_a_change_that_leaves_the_source_alone_keeps_its_keys_through_an_outage(
+    web: Web, key_sets: ProfileKeySets
+) -> None:
+    await key_sets.of(profile()).find("first", "ES256")
+    web.answers[URL] = down()
+    assert await serves_first(key_sets.of(profile(revision=2, name="another")))
+    assert web.fetches == 1
 
 
 def test_the_sets_of_profiles_not_asked_for_are_forgotten(key_sets: ProfileKeySets) -> None:
@@ -410,56 +566,9 @@ def test_recent_holds_no_more_than_its_limit() -> None:
         recent.put(number, str(number))
     assert len(recent) == 3
     assert [recent.get(number) for number in (6, 7, 8, 9)] == [None, "7", "8", "9"]
-
-
-# ---------------------------------------------------------------- PEM
-
-
-def pem_profile(*texts: str) -> Profile:
-    files = tuple(PemFile(pem_file_id=f"pem-{n}", public_key=text) for n, text in enumerate(texts))
-    return msgspec.structs.replace(profile(), public_key_type="PEM", jwks_url=None, pem_files=files)
-
-
-async def test_pem_keys_serve_any_kid_without_a_fetch(world: World, key_sets: ProfileKeySets) -> None:
-    keys = key_sets.of(pem_profile("broken", FIRST.pem(), SECOND.pem()))
-
-    assert isinstance(keys, StaticKeySet)
-    assert [key.public_key for key in await keys.find("any", "ES256")] == [FIRST.private_key.public_key()]
-    assert [key.public_key for key in await keys.find(None, "ES384")] == [SECOND.private_key.public_key()]
-    assert await keys.find("any", "RS256") == []
-    assert world.fetches == 0
-
-
-# ---------------------------------------------------------------- probing
-
-
-async def test_a_probe_looks_now_and_tells_kids_and_problems(world: World, key_sets: ProfileKeySets) -> None:
-    members = [FIRST.jwk(), SECOND.jwk() | {"use": "enc"}]
-    world.document = json.dumps({"keys": members}).encode()
-    await key_sets.probe(profile())
-    report = await key_sets.probe(profile())
-
-    assert world.fetches == 2
-    assert (report.usable, report.kids, report.error) == (1, ("first",), None)
-    assert report.problems == ("Key 2 (kid 'second') is not used: its use is not \"sig\".",)
-
-
-async def test_a_probe_tells_why_keys_cannot_be_had(world: World, key_sets: ProfileKeySets) -> None:
-    world.document = None
-    report = await key_sets.probe(profile())
-    assert (report.usable, report.kids, report.problems) == (0, (), ())
-    assert report.error == "The keys cannot be fetched: the answer has status 500, not 200"
-
-    world.document = b'{"keys": []}'
-    assert (await key_sets.probe(profile())).error == "There is no usable key."
-
-
-async def test_a_probe_of_pem_files_names_those_that_give_no_key(key_sets: ProfileKeySets) -> None:
-    report = await key_sets.probe(pem_profile(FIRST.pem(), "broken"))
-    assert (report.usable, report.kids, report.error) == (1, (), None)
-    assert report.problems == (
-        "The PEM file pem-1 is not used: it cannot be parsed as a PEM public key or certificate.",
-    )
+    recent.forget(8)
+    recent.forget(6)
+    assert [recent.get(number) for number in (7, 8, 9)] == ["7", None, "9"]
 
 
 # ---------------------------------------------------------------- over a real connection
@@ -467,13 +576,17 @@ async def test_a_probe_of_pem_files_names_those_that_give_no_key(key_sets: Profi
 
 async def test_keys_come_from_a_real_issuer_and_outlive_its_outage() -> None:
     now = [0.0]
+    own = OwnServer(keys=NoOwnKeys(), open_secret=no_secret)
+    time = Time(clock=lambda: now[0], monotonic=lambda: now[0])
+    store: Any = KeptStore()
     with issuer.serving([FIRST]) as real:
-        key_sets = ProfileKeySets(Fetcher(allow_loopback=True).fetch, clock=lambda: now[0])
+        key_sets = ProfileKeySets(store, Fetcher(allow_loopback=True).fetch, own, time=time)
         keys = key_sets.of(profile(jwks_url=real.jwks_url))
-        assert kids(await keys.find("first", "ES256")) == ["first"]
-        real.failing = 500
-        now[0] += 400
-        assert kids(await keys.find("first", "ES256")) == ["first"]
-        assert "500" in await unavailable(keys, "second", "ES384")
+        assert await serves_first(keys)
+        real.failing = 503
+        now[0] += 301
+        assert await serves_first(keys)
         assert real.requests == 2
+    now[0] += 31
+    assert await serves_first(keys)
     await key_sets.close()

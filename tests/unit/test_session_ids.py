@@ -43,6 +43,27 @@ def test_a_token_is_44_characters_of_which_only_the_hash_is_kept() -> None:
     assert session_ids.number_of_token(minted.token) == minted.number
 
 
+def test_a_number_is_milliseconds_and_22_random_bits() -> None:
+    """A known answer: the layout is part of what is stored, and may never change."""
+    asked: list[int] = []
+
+    def ones(count: int) -> bytes:
+        asked.append(count)
+        return b"\xfe\xff\xfe"[:count] if count == 3 else b"\xff" * count
+
+    minted = session_ids.mint(session_ids.EPOCH_MILLISECONDS / 1000 + 5, ones)
+    assert asked == [3, 25]
+    assert minted.number == 5000 << 22 | 0x3EFFFE
+    assert base64.urlsafe_b64decode(minted.token) == minted.number.to_bytes(8, "big") + b"\xff" * 25
+    tail = hashlib.sha256(b"session id of " + minted.token.encode()).digest()
+    assert minted.id_tail == int.from_bytes(tail[:8], "big") >> 6
+
+
+def test_the_number_wraps_after_41_bits_of_milliseconds() -> None:
+    late = session_ids.mint((session_ids.EPOCH_MILLISECONDS + 2**41 + 7) / 1000, bytes)
+    assert late.number == 7 << 22
+
+
 def test_numbers_are_positive_and_grow_with_time() -> None:
     numbers = [session_ids.mint(NOW + step, secrets.token_bytes).number for step in range(5)]
     far = session_ids.mint(session_ids.EPOCH_MILLISECONDS / 1000 + 2**41 / 1000 - 1, secrets.token_bytes).number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,8 @@ PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
 SPKI, PKCS1 = serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.PKCS1
 FAMILY_NAMES = list(FAMILIES)
 
+SMALL_PRIMES = math.prod(number for number in range(2, 1_000) if all(number % each for each in range(2, number)))
+
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -39,8 +42,16 @@ def rsa_jwk(n: int, e: int = 65537) -> dict[str, Any]:
     return {"kty": "RSA", "kid": "bad", "n": b64(n), "e": b64(e)}
 
 
+def okp(number: int, size: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes(size, "little")).rstrip(b"=").decode()
+
+
 def odd(bits: int) -> int:
-    return (1 << bits - 1) | 1
+    """An odd number of exactly so many bits that no small prime divides."""
+    number = (1 << bits - 1) | 1
+    while math.gcd(number, SMALL_PRIMES) != 1:
+        number += 2
+    return number
 
 
 def kids(keys: list[Any]) -> list[str | None]:
@@ -60,10 +71,18 @@ def test_a_key_without_alg_verifies_its_familys_algorithms(family: str) -> None:
     assert keys[0].public_key == own.private_key.public_key()
 
 
-@pytest.mark.parametrize(("family", "algorithm"), [("RSA", "PS256"), ("P-384", "ES384"), ("Ed448", "EdDSA")])
+@pytest.mark.parametrize(
+    ("family", "algorithm"),
+    [("RSA", "PS256"), ("P-384", "ES384"), ("Ed448", "EdDSA"), ("secp256k1", "ES256K"), ("ML-DSA-65", "ML-DSA-65")],
+)
 def test_a_key_with_alg_verifies_that_alone(family: str, algorithm: str) -> None:
     key = sources.from_jwk(issuer.make_key(family).jwk() | {"alg": algorithm})
     assert key.algorithms == {algorithm}
+
+
+@pytest.mark.parametrize("curve", ["Ed25519", "Ed448"])
+def test_a_key_with_the_new_name_of_eddsa_verifies_both_names(curve: str) -> None:
+    assert sources.from_jwk(issuer.make_key(curve).jwk() | {"alg": curve}).algorithms == {curve, "EdDSA"}
 
 
 def test_a_key_without_kid_or_purpose_is_taken() -> None:
@@ -75,7 +94,22 @@ UNUSABLE: dict[str, tuple[object, str]] = {
     "null": (None, "not a JSON object"),
     "string": ("key", "not a JSON object"),
     "empty": ({}, "kty"),
-    "unknown kty": ({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"}, "kty"),
+    "unknown kty": ({"kty": "LMS", "alg": "LMS", "pub": "AA"}, "kty"),
+    "ML-DSA short": ({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"}, "valid key"),
+    "ML-DSA of another size": (issuer.make_key("ML-DSA-44").jwk() | {"alg": "ML-DSA-65"}, "valid key"),
+    "AKP without alg": ({"kty": "AKP", "pub": "AA"}, "member alg"),
+    "AKP of an unknown alg": ({"kty": "AKP", "alg": "SLH-DSA-SHA2-128s", "pub": "AA"}, "not ML-DSA"),
+    "private AKP": (issuer.make_key("ML-DSA-44").jwk() | {"priv": "AA"}, "private key"),
+    "secret member in a public key": (GOOD | {"k": "AA"}, "private key"),
+    "use for SPIFFE": (GOOD | {"use": "jwt-svid"}, "use"),
+    "Ed25519 identity": ({"kty": "OKP", "crv": "Ed25519", "x": okp(1, 32)}, "small order"),
+    "Ed25519 zero": ({"kty": "OKP", "crv": "Ed25519", "x": okp(0, 32)}, "small order"),
+    "Ed25519 not canonical": ({"kty": "OKP", "crv": "Ed25519", "x": okp(2**255 - 18, 32)}, "one valid way"),
+    "Ed448 identity": ({"kty": "OKP", "crv": "Ed448", "x": okp(1, 57)}, "small order"),
+    "Ed448 short": ({"kty": "OKP", "crv": "Ed448", "x": okp(1, 56)}, "valid key"),
+    "alg of the other Edwards curve": (issuer.make_key("Ed25519").jwk() | {"alg": "Ed448"}, "alg"),
+    "RSA with a small factor": (rsa_jwk(odd(2041) * 251), "easily factored"),
+    "RSA e of 33 bits": (rsa_jwk(odd(2048), odd(33)), "exponent"),
     "kty of a wrong type": ({"kty": ["RSA"]}, "kty"),
     "shared secret": ({"kty": "oct", "k": "c2VjcmV0"}, "shared secret"),
     "private EC": (GOOD | {"d": "AA"}, "private key"),
@@ -99,7 +133,7 @@ UNUSABLE: dict[str, tuple[object, str]] = {
     "RSA e 1": (rsa_jwk(odd(2048), 1), "exponent"),
     "RSA e even": (rsa_jwk(odd(2048), 65536), "exponent"),
     "RSA e huge": (rsa_jwk(odd(2048), odd(65)), "exponent"),
-    "RSA n even": (rsa_jwk(odd(2048) + 1), "modulus"),
+    "RSA n even": (rsa_jwk(odd(2048) + 1), "easily factored"),
     "RSA n missing": ({"kty": "RSA", "e": "AQAB"}, "member n"),
     "RSA n padded": ({"kty": "RSA", "n": b64(odd(2048)) + "==", "e": "AQAB"}, "base64url"),
     "RSA n standard base64": ({"kty": "RSA", "n": "+/" + b64(odd(2048)), "e": "AQAB"}, "base64url"),
@@ -109,7 +143,8 @@ UNUSABLE: dict[str, tuple[object, str]] = {
     "EC zero": (GOOD | {"x": b64(0, 32), "y": b64(0, 32)}, "valid key"),
     "EC short": (GOOD | {"x": b64(5, 31)}, "32 bytes"),
     "EC long": (GOOD | {"x": b64(5, 33)}, "32 bytes"),
-    "EC secp256k1": (GOOD | {"crv": "secp256k1"}, "curve"),
+    "EC on another curve": (GOOD | {"crv": "secp256k1"}, "valid key"),
+    "EC brainpool": (GOOD | {"crv": "BP-256"}, "curve"),
     "EC without curve": ({"kty": "EC", "x": "AA", "y": "AA"}, "crv"),
     "OKP X25519": ({"kty": "OKP", "crv": "X25519", "x": b64(9, 32)}, "curve"),
     "OKP short": ({"kty": "OKP", "crv": "Ed25519", "x": b64(9, 31)}, "valid key"),
@@ -205,6 +240,25 @@ def test_problems_quote_little_of_a_long_kid() -> None:
     assert len(problems[0]) < 200
 
 
+def test_a_document_of_more_than_half_a_megabyte_is_not_read() -> None:
+    padding = b" " * (sources.MAX_DOCUMENT_BYTES - len(document(GOOD)))
+    assert kids(sources.from_jwks(document(GOOD) + padding)[0]) == ["good"]
+    keys, problems = sources.from_jwks(document(GOOD) + padding + b" ")
+    assert (keys, problems) == ([], ["The key set cannot be read: it has more than 524288 bytes."])
+
+
+def test_only_keys_for_tokens_count_in_a_spiffe_bundle() -> None:
+    ours = GOOD | {"use": "jwt-svid", "kid": "ours"}
+    plain = {name: value for name, value in GOOD.items() if name != "use"}
+    keys, problems = sources.from_jwks(document(GOOD | {"use": "x509-svid"}, plain, GOOD, ours), spiffe=True)
+    assert kids(keys) == ["ours"]
+    assert problems == [f"Key {place} (kid 'good') is not used: its use is not \"jwt-svid\"." for place in (2, 3)]
+
+
+def test_a_spiffe_bundle_may_be_empty() -> None:
+    assert sources.from_jwks(b'{"keys": [], "spiffe_sequence": 1}', spiffe=True) == ([], [])
+
+
 # ---------------------------------------------------------------- PEM
 
 
@@ -246,6 +300,25 @@ def test_other_spellings_of_a_public_key_are_read(text: str) -> None:
     assert sources.holds_private_key(text) is False
 
 
+PSS_OID, RSA_OID = bytes.fromhex("2a864886f70d01010a"), bytes.fromhex("2a864886f70d010101")
+
+
+def pss_pem() -> str:
+    """The test issuer's RSA key, said to be for RSASSA-PSS."""
+    der = rsa_private().public_key().public_bytes(serialization.Encoding.DER, SPKI)
+    key = der.partition(bytes.fromhex("300d0609") + RSA_OID + bytes.fromhex("0500"))[2]
+    algorithm = bytes.fromhex("300b0609") + PSS_OID
+    whole = bytes.fromhex("3082") + len(algorithm + key).to_bytes(2, "big") + algorithm + key
+    body = base64.b64encode(whole).decode()
+    return f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"
+
+
+def test_a_key_for_pss_alone_verifies_pss_alone() -> None:
+    key = sources.from_pem(pss_pem())
+    assert key.algorithms == {"PS256", "PS384", "PS512"}
+    assert key.public_key == rsa_private().public_key()
+
+
 def small_rsa_pem() -> str:
     return rsa.generate_private_key(65537, 1024).public_key().public_bytes(PEM, SPKI).decode()
 
@@ -263,11 +336,11 @@ def spki(public_key: dsa.DSAPublicKey | ec.EllipticCurvePublicKey | x25519.X2551
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "parsed"),
         (issuer.make_key("RSA").pem() * 2, "more than one"),
         (small_rsa_pem(), "1024 bits, fewer than 2048"),
-        (spki(ec.generate_private_key(ec.SECP256K1()).public_key()), "kind"),
+        (spki(ec.generate_private_key(ec.BrainpoolP256R1()).public_key()), "kind"),
         (spki(x25519.X25519PrivateKey.generate().public_key()), "kind"),
         ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "private key"),
     ],
-    ids=["empty", "text", "broken", "broken certificate", "two", "RSA 1024", "secp256k1", "X25519", "private"],
+    ids=["empty", "text", "broken", "broken certificate", "two", "RSA 1024", "brainpool", "X25519", "private"],
 )
 def test_pem_text_that_gives_no_key_has_a_problem(text: str, reason: str) -> None:
     problems = sources.pem_problems(text)
@@ -291,8 +364,20 @@ def test_pem_text_that_gives_no_key_has_a_problem(text: str, reason: str) -> Non
         "PuTTY-User-Key-File-3: ssh-rsa\n",
         json.dumps({"kty": "EC", "crv": "P-256", "d": "AA"}),
         ' {"kty":"oct","k" : "AA"}',
+        '{"kty":"AKP","priv":"AA"}',
     ],
-    ids=["PKCS #8", "PKCS #1", "encrypted", "OpenSSH", "EC cut off", "after a public one", "PuTTY", "JWK", "oct"],
+    ids=[
+        "PKCS #8",
+        "PKCS #1",
+        "encrypted",
+        "OpenSSH",
+        "EC cut off",
+        "after a public one",
+        "PuTTY",
+        "JWK",
+        "oct",
+        "AKP",
+    ],
 )
 def test_a_private_key_is_recognized_without_being_parsed(text: str) -> None:
     assert sources.holds_private_key(text) is True

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from assay import errors
-from assay.model import Profile
+from assay.keys import admission
+from assay.model import AlbSource, Profile
 from assay.rules import tokens
 from assay.rules.algorithms import DEFAULT_ALGORITHMS
-from tests.issuer import ABSENT, AUDIENCE, Issuer, make_key, sign
+from tests.issuer import ABSENT, AUDIENCE, Issuer, encode, make_key, sign, signature
 
 NOW = 1_800_000_000.25
 SECOND = int(NOW)
@@ -97,6 +98,34 @@ def test_a_payload_that_is_no_object_is_refused(payload: bytes) -> None:
     with pytest.raises(errors.InvalidTrustedAuthToken) as raised:
         tokens.read(token, PROFILE, NOW)
     assert raised.value.detail.startswith("the payload ")
+
+
+def test_padding_is_tolerated_for_a_profile_with_a_load_balancer_alone() -> None:
+    token = ISSUER.mint({"pad": "x"}, now=NOW, alg="ES256")
+    header, body, made = token.split(".")
+    signed = ".".join(part + "=" * (-len(part) % 4) for part in (header, body))
+    assert "=" in signed
+    key = make_key("P-256")
+    whole = f"{signed}.{made}=="
+    with pytest.raises(errors.InvalidTrustedAuthToken):
+        tokens.read(whole, PROFILE, NOW)
+    balanced = msgspec.structs.replace(PROFILE, key_sources=(AlbSource(signer="arn:aws:x", region="eu-west-1"),))
+    unverified = tokens.read(whole, balanced, NOW)
+    with pytest.raises(errors.InvalidTrustedAuthToken, match="not valid"):  # the text with padding was not signed
+        tokens.verify(unverified, [key.verification_key()])
+    resigned = f"{signed}.{encode(signature('ES256', key.private_key, signed.encode()))}=="
+    assert tokens.verify(tokens.read(resigned, balanced, NOW), [key.verification_key()]).values["pad"] == "x"
+
+
+def test_a_shared_secret_verifies_where_the_profile_lists_its_algorithm() -> None:
+    secret = admission.shared_secret(b"s" * 32)
+    token = sign({"alg": "HS256"}, ISSUER.claims(NOW), "HS256", b"s" * 32)
+    with pytest.raises(errors.InvalidTrustedAuthToken):
+        tokens.read(token, PROFILE, NOW)
+    opted = msgspec.structs.replace(PROFILE, algorithms=("HS256",))
+    assert tokens.verify(tokens.read(token, opted, NOW), [secret]).values["iss"] == ISSUER.url
+    with pytest.raises(errors.InvalidTrustedAuthToken):
+        tokens.verify(tokens.read(token, opted, NOW), [admission.shared_secret(b"t" * 32)])
 
 
 # ---------------------------------------------------------------- issuer and audience
@@ -185,7 +214,11 @@ TIMES_REFUSED = {
     "life too long after now": (PROFILE, {"iat": ABSENT, "exp": NOW + 366 * DAY + 1}, "lives longer"),
     "fifty years": (PROFILE, {"exp": SECOND + 50 * 365 * DAY}, "lives longer"),
     "negative iat": (PROFILE, {"iat": -1}, "lives longer"),
-    "number of 60 digits": (PROFILE, {"exp": 10**60}, "lives longer"),
+    "number of 60 digits": (PROFILE, {"exp": 10**60}, "exp is out of range"),
+    "number of 60 digits below zero": (PROFILE, {"iat": -(10**60)}, "iat is out of range"),
+    "nbf of 60 digits below zero": (PROFILE, {"nbf": -(10**60)}, "nbf is out of range"),
+    "huge float": (PROFILE, {"exp": 1e300}, "exp is out of range"),
+    "one second beyond whole numbers": (PROFILE, {"exp": 2**53 + 2}, "exp is out of range"),
 }
 
 WRONG_TYPES: list[object] = ["1800000300", True, False, None, [1_800_000_300], {"exp": 1_800_000_300}, ""]

@@ -17,12 +17,14 @@ from assay.api import bodies
 from assay.api.calls import Endpoint, Exchange, Route, handler, route
 from assay.api.wire import access as wire_access
 from assay.api.wire import directory as wire_directory
+from assay.api.wire import keys as wire_keys
 from assay.api.wire import sessions as wire_sessions
 from assay.api.wire.answers import Answer
 from assay.stories import (
     access,
     attest,
     exchange,
+    key_health,
     member_changes,
     members,
     organizations,
@@ -247,6 +249,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     route("GET", "/v1/rbac/policy", "consumer", access.Nothing, access.policy, wire_access.policy),
     route("GET", "/v1/debug/whoami", None, access.Nothing, access.whoami, wire_access.whoami),
+    # ------------------------------------------------------------ what the hosted service does not have
+    route(
+        "GET",
+        "/v1/trusted_token_profiles/{profile_id}/keys",
+        None,
+        key_health.KeyHealthRequest,
+        key_health.key_health,
+        wire_keys.profile_keys,
+    ),
 )
 
 # The libraries that verify JWTs ask for keys without credentials, and keep them for 15 minutes (contract §5.2).

@@ -14,13 +14,12 @@ from assay.cli import output
 from assay.cli.options import Database, Json
 from assay.cli.running import described
 from assay.config import ConfigFault, Settings
-from assay.keys.fetch import Fetcher
-from assay.keys.remote import KeyReport, ProfileKeySets
 from assay.keys.sealing import WrongRootKey, root_key_file
 from assay.model import Environment
 from assay.store.opening import SchemaTooNew, StoreFault, open_store
-from assay.stories import profiles, projects
+from assay.stories import key_health, profiles, projects
 from assay.stories.context import Context
+from assay.stories.key_health import ProfileKeys
 from assay.stories.profiles import ProfileReport
 
 AT_ONCE = 8
@@ -117,13 +116,12 @@ async def _environments(ctx: Context) -> list[Check]:
     if not listings:
         advice = "make one: assay project create NAME --vertical b2b"
         return [Check(check="projects", ok=True, message="there are none yet", next=advice)]
-    key_sets = ProfileKeySets(Fetcher(allow_loopback=ctx.settings.allow_loopback_key_urls).fetch)
     gate = asyncio.Semaphore(AT_ONCE)
     checks: list[Check] = []
     for environment in (each for listing in listings for each in listing.environments):
         checks.append(await _signing_keys(ctx, environment))
         reports = await profiles.list_profiles(ctx, environment.environment_id)
-        checks += await asyncio.gather(*(_profile(key_sets, gate, report) for report in reports))
+        checks += await asyncio.gather(*(_profile(ctx, gate, report) for report in reports))
     return checks
 
 
@@ -148,32 +146,32 @@ async def _signing_keys(ctx: Context, environment: Environment) -> Check:
     return msgspec.structs.replace(found, message="the active one and the next one sign", kids=kids)
 
 
-async def _profile(key_sets: ProfileKeySets, gate: asyncio.Semaphore, report: ProfileReport) -> Check:
+async def _profile(ctx: Context, gate: asyncio.Semaphore, report: ProfileReport) -> Check:
     profile = report.profile
     async with gate:
-        keys = await key_sets.probe(profile)
-    problems = _problems(report, keys)
+        found = await key_health.profile_keys(ctx, profile.environment_id, profile.profile_id, fetch=True)
+    problems = _problems(report, found)
+    kids = tuple(kid for each in found.key_sets for kid in each.kids)
+    usable = sum(each.usable_keys for each in found.key_sets)
     if not problems:
-        message = f"{keys.usable} key{'' if keys.usable == 1 else 's'} can be used"
-        return Check(check="profile", target=profile.profile_id, ok=True, message=message, kids=keys.kids)
+        message = f"{usable} key{'' if usable == 1 else 's'} can be used"
+        return Check(check="profile", target=profile.profile_id, ok=True, message=message, kids=kids)
     change = f"assay profile update {profile.profile_id} --project-id {profile.environment_id}"
     advice = f"have the issuer mend its key set, or change the profile: {change} …"
-    return Check(
-        check="profile",
-        target=profile.profile_id,
-        ok=False,
-        message=" ".join(problems),
-        next=advice,
-        kids=keys.kids,
-    )
+    message = " ".join(problem if problem.endswith(".") else f"{problem}." for problem in problems)
+    return Check(check="profile", target=profile.profile_id, ok=False, message=message, next=advice, kids=kids)
 
 
-def _problems(report: ProfileReport, keys: KeyReport) -> list[str]:
+def _problems(report: ProfileReport, found: ProfileKeys) -> list[str]:
     """What the profile says and what its keys say, each thing once."""
-    found = [*report.problems, *keys.problems]
-    if keys.error is not None and not any(problem in keys.error for problem in report.problems):
-        found.append(keys.error)
-    return found
+    several = len(found.key_sets) > 1
+    told = [
+        f"Key source {number} ({each.kind}): {problem}" if several else problem
+        for number, each in enumerate(found.key_sets, start=1)
+        for problem in each.problems
+        if not any(problem in known or known in problem for known in report.problems)
+    ]
+    return [*report.problems, *told]
 
 
 def _lines(checks: list[Check]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,13 +10,22 @@ from typing import Annotated, Any
 import typer
 
 from assay import errors
-from assay.cli import output
+from assay.cli import key_sources, output
 from assay.cli.options import Database, Json, ProjectId
 from assay.cli.running import ACTOR, perform
+from assay.keys.effective import sources_of
 from assay.model import Profile
-from assay.rules.algorithms import DEFAULT_ALGORITHMS
-from assay.stories import profiles
-from assay.stories.profiles import LONGEST_LEEWAY_SECONDS, ProfileCreate, ProfileReport, ProfileUpdate
+from assay.rules.algorithms import DEFAULT_ALGORITHMS, OPT_IN_ALGORITHMS
+from assay.stories import key_health, profiles
+from assay.stories.context import Context
+from assay.stories.key_health import ProfileKeys
+from assay.stories.profiles import (
+    LONGEST_LEEWAY_SECONDS,
+    LONGEST_STALE_LIMIT_SECONDS,
+    ProfileCreate,
+    ProfileReport,
+    ProfileUpdate,
+)
 
 MOST_PEM_BYTES = 64 * 1024
 
@@ -55,7 +65,8 @@ Algorithms = Annotated[
     typer.Option(
         "--algorithm",
         metavar="ALG",
-        help=f"A signature algorithm to accept; once per algorithm. Without it: {', '.join(DEFAULT_ALGORITHMS)}.",
+        help=f"A signature algorithm to accept; once per algorithm. Without it: {', '.join(DEFAULT_ALGORITHMS)}."
+        f" Only when listed: {', '.join(OPT_IN_ALGORITHMS)}.",
     ),
 ]
 AllowProblems = Annotated[
@@ -67,6 +78,13 @@ Leeway = typer.Option(
     min=0,
     max=LONGEST_LEEWAY_SECONDS,
     help="How far the issuer's clock may differ from ours, in seconds.",
+)
+StaleLimit = typer.Option(
+    "--keys-stale-limit",
+    metavar="SECONDS",
+    min=0,
+    max=LONGEST_STALE_LIMIT_SECONDS,
+    help="How long the last good keys may serve while the issuer does not answer, in seconds.",
 )
 
 
@@ -83,23 +101,25 @@ def create(  # noqa: PLR0913 - one parameter per option
     audience: Annotated[str, typer.Option(metavar="AUDIENCE", help="What the token's aud must be or contain.")],
     jwks_url: JwksUrl = None,
     pem: Pem = None,
+    key_source: key_sources.Option = None,
     mapping: Mapping = None,
     jit: Annotated[
         bool, typer.Option("--jit", help="Make members, organizations and users that do not exist yet.")
     ] = False,
     algorithm: Algorithms = None,
     leeway_seconds: Annotated[int, Leeway] = 30,
+    keys_stale_limit: Annotated[int, StaleLimit] = 86_400,
     allow_problems: AllowProblems = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Trust an issuer: register a profile with either --jwks-url or --pem.
+    """Trust an issuer: register a profile with one of --jwks-url, --pem and --key-source.
 
     Refuses to save a profile that has problems, unless told --allow-problems.
     """
-    if bool(jwks_url) == bool(pem):
+    if [bool(jwks_url), bool(pem), bool(key_source)].count(True) != 1:
         raise typer.BadParameter(
-            "name the issuer's keys by one of them, and one only", param_hint="--jwks-url or --pem"
+            "name the issuer's keys by one of them, and one only", param_hint="--jwks-url or --pem or --key-source"
         )
     request = ProfileCreate(
         profile_id=profile_id,
@@ -112,6 +132,8 @@ def create(  # noqa: PLR0913 - one parameter per option
         can_jit_provision=jit,
         algorithms=tuple(algorithm) if algorithm else DEFAULT_ALGORITHMS,
         leeway_seconds=leeway_seconds,
+        key_sources=key_sources.read(key_source) if key_source else None,
+        keys_stale_limit=keys_stale_limit,
     )
     report = perform(
         database,
@@ -138,9 +160,35 @@ def list_all(*, project_id: ProjectId, database: Database = None, as_json: Json 
 
 @app.command("show")
 def show(profile_id: ProfileId, *, project_id: ProjectId, database: Database = None, as_json: Json = False) -> None:
-    """Show one profile, and what is wrong with it."""
-    report = perform(database, lambda ctx: profiles.show_profile(ctx, project_id, profile_id))
-    output.show(_document(report), _lines(report), as_json=as_json)
+    """Show one profile, what is wrong with it, and how its key sets are doing."""
+
+    async def look(ctx: Context) -> tuple[ProfileReport, ProfileKeys]:
+        report = await profiles.show_profile(ctx, project_id, profile_id)
+        return report, await key_health.profile_keys(ctx, project_id, profile_id, fetch=False)
+
+    report, found = perform(database, look)
+    lines = [*_lines(report), "", *key_sources.health_lines(found, time.time())]
+    output.show(_document(report) | {"key_sets": key_sources.health_document(found)}, lines, as_json=as_json)
+
+
+@app.command("keys")
+def keys(
+    profile_id: ProfileId,
+    *,
+    project_id: ProjectId,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch every source now, past every cache and pause, and keep what comes.")
+    ] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Show how each key set of a profile is doing: last and next fetch, failures in a row, key ids, problems.
+
+    It tells what all servers over this database know.
+    """
+    found = perform(database, lambda ctx: key_health.profile_keys(ctx, project_id, profile_id, fetch=fetch))
+    document = {"profile_id": profile_id, "key_sets": key_sources.health_document(found)}
+    output.show(document, key_sources.health_lines(found, time.time()), as_json=as_json)
 
 
 @app.command("update")
@@ -155,17 +203,19 @@ def update(  # noqa: PLR0913 - one parameter per option
     ] = None,
     jwks_url: JwksUrl = None,
     pem: Pem = None,
+    key_source: key_sources.Option = None,
     mapping: Mapping = None,
     jit: Annotated[
         bool | None, typer.Option("--jit/--no-jit", help="Whether to make members, organizations and users.")
     ] = None,
     algorithm: Algorithms = None,
     leeway_seconds: Annotated[int | None, Leeway] = None,
+    keys_stale_limit: Annotated[int | None, StaleLimit] = None,
     allow_problems: AllowProblems = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Change what is given, and leave the rest. --map, --pem and --algorithm replace all there were.
+    """Change what is given, and leave the rest. --map, --pem, --key-source and --algorithm replace all there were.
 
     Every server judges by the new version at once.
     """
@@ -179,6 +229,8 @@ def update(  # noqa: PLR0913 - one parameter per option
         can_jit_provision=jit,
         algorithms=tuple(algorithm) if algorithm else None,
         leeway_seconds=leeway_seconds,
+        key_sources=key_sources.read(key_source) if key_source else None,
+        keys_stale_limit=keys_stale_limit,
     )
     if change == ProfileUpdate():
         raise typer.BadParameter("say what to change, for example --issuer", param_hint="the options")
@@ -253,6 +305,8 @@ def _profile(profile: Profile) -> dict[str, Any]:
         "can_jit_provision": profile.can_jit_provision,
         "algorithms": list(profile.algorithms),
         "leeway_seconds": profile.leeway_seconds,
+        "key_sources": key_sources.documents(sources_of(profile)),
+        "keys_stale_limit": profile.keys_stale_limit,
         "created_at": output.time(profile.created_at),
         "updated_at": output.time(profile.updated_at),
     }
@@ -266,11 +320,12 @@ def _lines(report: ProfileReport) -> list[str]:
         "name": profile.name,
         "issuer": profile.issuer,
         "audience": profile.audience,
-        "keys": profile.jwks_url or f"{len(profile.pem_files)} of 5 PEM files",
+        **key_sources.lines(sources_of(profile)),
         "mapping": mapping or "none",
         "makes people": "yes" if profile.can_jit_provision else "no",
         "algorithms": " ".join(profile.algorithms),
         "leeway": f"{profile.leeway_seconds} seconds",
+        "stale limit": f"{profile.keys_stale_limit} seconds",
     }
     problems = ["", "Problems:", *(f"  {problem}" for problem in report.problems)] if report.problems else []
     return [*output.fields(values), *problems]

@@ -1,22 +1,32 @@
-"""Where the public keys of a profile come from, as the rest of the service sees it."""
+"""Where the keys of a profile come from, as the rest of the service sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Protocol
 
+import msgspec
+
+from assay.keys.health import KeySetHealth
 from assay.model import Profile
-from assay.rules.algorithms import VerificationKey
+from assay.rules.algorithms import AnyKey
+
+NO_HEADER: Mapping[str, Any] = MappingProxyType({})
+
+MAX_CANDIDATES = 5
+"""Keys tried for one token: verifying costs time, and the token's sender decides how often (security R29)."""
 
 
 class KeySet(Protocol):
     """The keys that one profile trusts."""
 
-    async def find(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
-        """The keys that may have signed a token with this ``kid`` and ``alg``; at most five, and one for a known kid.
+    async def find(self, kid: str | None, algorithm: str, header: Mapping[str, Any] = NO_HEADER) -> Sequence[AnyKey]:
+        """The keys that may have signed a token with this ``kid`` and ``alg``; at most five.
 
-        An empty answer means that no such key is known after a good fetch. Raises
-        errors.TrustedTokenKeysUnavailable when the keys cannot be had (decisions D12).
+        ``header`` is the token's whole header, for sources that demand more of it than a kid. An empty answer means
+        that no such key is known after a good fetch. Raises errors.TrustedTokenKeysUnavailable when the keys cannot
+        be had (decisions D12).
         """
 
 
@@ -26,26 +36,37 @@ class KeySets(Protocol):
     def of(self, profile: Profile) -> KeySet:
         """The key set of this revision of the profile (decisions D29)."""
 
+    async def health(self, profile: Profile) -> list[KeySetHealth]:
+        """How each key source of the profile is doing, in their order, as all workers of this store know it."""
+
+    async def refresh(self, profile: Profile) -> list[KeySetHealth]:
+        """As ``health``, after every source of the profile was fetched anew, past cache and cool-down."""
+
     async def close(self) -> None:
         """Stop what runs in the background."""
 
 
-MAX_CANDIDATES = 5
-"""Keys tried for one token: verifying costs time, and the token's sender decides how often (security R29)."""
+class Wanted(msgspec.Struct, frozen=True):
+    """What a token says about its key. All of it is the sender's word until the signature is verified."""
+
+    kid: str | None
+    algorithm: str
+    header: Mapping[str, Any] = NO_HEADER
 
 
 class StaticKeySet:
-    """Keys that were given with the profile and stay as they are."""
+    """Keys that are what they are: for tests and for whoever has keys already."""
 
-    def __init__(self, keys: Sequence[VerificationKey]) -> None:
+    def __init__(self, keys: Sequence[AnyKey]) -> None:
         self._keys = keys
 
-    async def find(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+    async def find(self, kid: str | None, algorithm: str, header: Mapping[str, Any] = NO_HEADER) -> Sequence[AnyKey]:
         """As ``KeySet.find`` says; never fails."""
+        del header
         return choose(self._keys, kid, algorithm)
 
 
-def choose(keys: Sequence[VerificationKey], kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+def choose(keys: Sequence[AnyKey], kid: str | None, algorithm: str) -> Sequence[AnyKey]:
     """The key that the token names, else those that have no name, else (no kid in the token) all that fit.
 
     A key with another kid is never tried: the name is part of what the issuer says about its key.
@@ -53,3 +74,10 @@ def choose(keys: Sequence[VerificationKey], kid: str | None, algorithm: str) -> 
     named = [key for key in keys if kid is not None and key.kid == kid]
     candidates = named or [key for key in keys if kid is None or key.kid is None]
     return [key for key in candidates if algorithm in key.algorithms][:MAX_CANDIDATES]
+
+
+def names(keys: Sequence[AnyKey], wanted: Wanted) -> bool:
+    """Whether looking further would teach nothing: the kid is among the keys, whatever its key is good for."""
+    if wanted.kid is None:
+        return bool(choose(keys, None, wanted.algorithm))
+    return any(key.kid == wanted.kid for key in keys)

@@ -33,3 +33,7 @@ class Recent(Generic[K, V]):
         self._values.move_to_end(key)
         if len(self._values) > self._limit:
             self._values.popitem(last=False)
+
+    def forget(self, key: K) -> None:
+        """Hold it no longer, if it is held."""
+        self._values.pop(key, None)

@@ -1,208 +1,275 @@
-"""Key sets that are fetched: kept for a while, fetched once for everyone, and not more often than is decent.
+"""One fetched document and its keys: kept for a while, fetched once for everyone, and not more often than is decent.
 
-A set serves for five minutes. After that the next token waits for a fetch; when it fails, the last good keys go on
-serving until they are 24 hours old, so that an issuer's outage does not become ours (security R34, A94). A key that
-was withdrawn verifies for at most five minutes more while the issuer answers, and 24 hours when it does not (A95).
+A document is fetched again in the background before it is old, as soon as somebody uses it. When a fetch fails, the
+last good keys go on serving up to the profile's limit, so that an issuer's outage does not become ours (security R34,
+A94). A key that was withdrawn verifies no longer than the document stays fresh while the issuer answers, and no
+longer than that limit when it does not (A95).
+
+Two clocks: what the store remembers is in seconds since the epoch, cool-downs go by a clock that never steps. A
+document is as old as the later of the two says, so that setting a clock back gives no key a longer life.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from assay import errors
-from assay.keys import sources
-from assay.keys.fetch import FetchFault
-from assay.keys.keyset import KeySet, StaticKeySet, choose
-from assay.keys.recent import Recent
-from assay.model import PemFile, Profile
+from assay.keys.fetch import DEADLINE_SECONDS, FetchFault
+from assay.keys.flights import Flight, Flights
+from assay.keys.kept import KeptRow
+from assay.keys.keyset import Wanted
+from assay.keys.origins import Fetch, Origin, Parsed, fresh_seconds
+from assay.model import KeptKeys
 from assay.rules.algorithms import VerificationKey
 
-FRESH_SECONDS = 5 * 60
 COOL_DOWN_SECONDS = 30
-LAST_GOOD_SECONDS = 24 * 3600
-MAX_PROFILES = 10_000
+LONGEST_COOL_DOWN_SECONDS = 600
+REFRESH_AT = 0.8
+"""The part of its freshness after which a document in use is fetched again in the background."""
+
+WRITING_SECONDS = 2
+"""What a lease lasts longer than the fetches it is for."""
+
+POLL_SECONDS = 0.1
+CLOCK_SKEW_SECONDS = 60
+"""How far the clocks of workers may differ; a document from further ahead is as if it had never been."""
+
 MAX_REASON_CHARACTERS = 1000
 
-Fetch = Callable[[str], Awaitable[bytes]]
+
+class Time(msgspec.Struct, frozen=True, kw_only=True):
+    """``clock`` gives seconds since the epoch, ``monotonic`` seconds that never step back; ``sleep`` waits seconds."""
+
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-class KeyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a profile's key source gives right now. ``usable`` counts keys, those without a kid included.
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """What every fetched source of this process works with."""
 
-    ``error`` says why no key could be had at all; ``problems`` are sentences about single keys.
-    """
-
-    usable: int
-    kids: tuple[str, ...]
-    problems: tuple[str, ...]
-    error: str | None
+    fetch: Fetch
+    flights: Flights
+    time: Time
 
 
-class Flights:
-    """The fetches under way. They belong to nobody who waits for them, so that nobody's leaving ends them."""
+class _Held(msgspec.Struct, frozen=True):
+    """A good document: its keys, when it was fetched on either clock, and how many seconds it is fresh."""
 
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Run ``work`` until it ends or ``close`` is called; the loop itself holds tasks only weakly."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def close(self) -> None:
-        """Cancel what runs, and wait until it has ended."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    keys: Sequence[VerificationKey]
+    good_at: int
+    since: float
+    fresh: int
 
 
-class RemoteKeySet:
-    """The keys at one JWKS URL, for one revision of one profile. ``clock`` gives seconds and never steps back."""
+def cool_down(failures: int) -> int:
+    """Seconds from the begin of one fetch to the next, after so many failures in a row (security A91, A92)."""
+    doublings = min(max(failures - 1, 0), 10)
+    return min(COOL_DOWN_SECONDS << doublings, LONGEST_COOL_DOWN_SECONDS)
 
-    def __init__(self, url: str, fetch: Fetch, clock: Callable[[], float], flights: Flights) -> None:
-        self._url = url
-        self._fetch = fetch
-        self._clock = clock
-        self._flights = flights
-        self._keys: Sequence[VerificationKey] = ()
-        self._good_at: float | None = None
-        self._tried_at: float | None = None
+
+def background_refresh_at(good_at: int, fresh: int) -> int:
+    """From when on a document that is used is fetched again."""
+    return good_at + int(fresh * REFRESH_AT)
+
+
+def serves_for(fresh: int, stale_limit: int) -> int:
+    """How many seconds after it was fetched a document's keys may verify at all."""
+    return max(fresh, stale_limit)
+
+
+class RemoteKeys:
+    """The keys of one document, for one revision of one profile. ``stale_limit`` is in seconds."""
+
+    def __init__(self, origin: Origin, kept: KeptRow, tools: Tools, stale_limit: int) -> None:
+        self._origin = origin
+        self._kept = kept
+        self._tools = tools
+        self._stale_limit = stale_limit
+        self._is_loaded = False
+        self._held: _Held | None = None
+        self._tried: float | None = None
+        self._failures = 0
         self._fault: str | None = None
-        self._flight: asyncio.Task[None] | None = None
+        self._seen: tuple[object, ...] | None = None
+        self._flight: Flight | None = None
+        self.status: int | None = None
+        """That of the last answer, if it was another than 200."""
 
-    async def find(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
-        """As ``KeySet.find`` says."""
-        if not self._age_within(FRESH_SECONDS):
-            flight = self._flight_if_allowed()
-            # While the issuer is away, whoever the last good keys can serve does not wait for it (A93).
-            if flight is not None and (self._fault is None or not self._knows(kid, algorithm)):
-                await asyncio.shield(flight)
-        if not self._knows(kid, algorithm):
-            flight = self._flight_if_allowed()
-            if flight is not None:
-                await asyncio.shield(flight)
-        found = choose(self._current(), kid, algorithm)
-        if not found and self._fault is not None and not self._knows(kid, algorithm):
-            # The key may well be there, only we could not look: this says nothing about the token (decisions D12).
-            raise errors.TrustedTokenKeysUnavailable(detail=f"the keys at {self._url} cannot be had: {self._fault}")
-        return found
+    # ---------------------------------------------------------------- what is asked of it
 
-    def _current(self) -> Sequence[VerificationKey]:
-        return self._keys if self._age_within(LAST_GOOD_SECONDS) else ()
+    async def known(self, wanted: Wanted | None = None) -> Sequence[VerificationKey]:
+        """All keys that may serve now, whatever is wanted. Opens no connection."""
+        del wanted
+        if not self._is_loaded:
+            self._adopt(await self._kept.read())
+            self._is_loaded = True
+        return self.usable()
 
-    def _age_within(self, seconds: float) -> bool:
-        return self._good_at is not None and self._clock() - self._good_at < seconds
+    def usable(self) -> Sequence[VerificationKey]:
+        """The keys held, as long as they may serve."""
+        return self._held.keys if self._held is not None and self._is_current() else ()
 
-    def _knows(self, kid: str | None, algorithm: str) -> bool:
-        """Whether another fetch would teach nothing: the kid is in the set, whatever its key is good for."""
-        if kid is None:
-            return bool(choose(self._current(), None, algorithm))
-        return any(key.kid == kid for key in self._current())
+    def renewal(self, wanted: Wanted | None = None) -> Flight | None:
+        """The fetch that must come first, because what is held is old; None when it serves as it is.
 
-    def _flight_if_allowed(self) -> asyncio.Task[None] | None:
-        """The fetch under way, or a new one; None when the last one began less than 30 s ago (security A91, A92).
-
-        Whoever waits for it shields it: it is everybody's, and goes on when one of them has gone.
+        What will soon be old is fetched in the background.
         """
-        if self._flight is None:
-            now = self._clock()
-            if self._tried_at is not None and now - self._tried_at < COOL_DOWN_SECONDS:
-                return None
-            self._tried_at = now
-            self._flight = self._flights.start(self._fetch_once())
+        del wanted
+        held = self._held
+        age = None if held is None else self._age(held)
+        if held is not None and age is not None and age < held.fresh * REFRESH_AT:
+            return None
+        flight = self._flight_if_allowed()
+        return None if held is not None and age is not None and age < held.fresh else flight
+
+    def refetch(self, wanted: Wanted | None = None) -> Flight | None:
+        """The fetch that may bring a key that is not there; None while the cool-down lasts."""
+        del wanted
+        return self._flight_if_allowed()
+
+    def is_away(self, wanted: Wanted | None = None) -> bool:
+        """Whether the last fetch failed."""
+        del wanted
+        return self._fault is not None
+
+    def fault(self, wanted: Wanted | None = None) -> str | None:
+        """Why a key may exist and not be known here; None when all is known."""
+        del wanted
+        reason = self._fault
+        if reason is None and not self._is_current():
+            reason = "what was fetched is too old"
+        return None if reason is None else f"the keys at {self._origin.url} cannot be had: {reason}"
+
+    async def fetch_now(self) -> None:
+        """Fetch past cache, cool-down and lease, for an operator who asks."""
+        self._adopt(await self._kept.read())
+        await self._fetch_once()
+
+    # ---------------------------------------------------------------- how old, how often
+
+    def _age(self, held: _Held) -> float:
+        return max(self._tools.time.clock() - held.good_at, self._tools.time.monotonic() - held.since)
+
+    def _is_current(self) -> bool:
+        held = self._held
+        return held is not None and self._age(held) < serves_for(held.fresh, self._stale_limit)
+
+    def _may_try(self) -> bool:
+        return self._tried is None or self._tools.time.monotonic() - self._tried >= cool_down(self._failures)
+
+    def _flight_if_allowed(self) -> Flight | None:
+        """The fetch under way, or a new one; None during the cool-down. It is everybody's who waits for it."""
+        if self._flight is None and self._may_try():
+            self._flight = self._tools.flights.start(self._refresh())
         return self._flight
 
-    async def _fetch_once(self) -> None:
-        fault: str | None = "the fetch broke off"
+    # ---------------------------------------------------------------- one fetch
+
+    async def _refresh(self) -> None:
+        """Fetch, unless another worker has. Afterwards ``_tried`` is set, whatever happened."""
         try:
-            fault = self._take(*sources.from_jwks(await self._fetch(self._url)))
-        except FetchFault as caught:
-            fault = str(caught)
+            if not await self._somebody_else_did():
+                await self._fetch_once()
+        except asyncio.CancelledError:
+            self._fault = "the fetch broke off"
+            raise
+        except Exception as fault:  # noqa: BLE001 - a fault of ours is no verdict on a token, so it counts as a failure
+            self._tried = self._tools.time.monotonic()
+            await self._failed(self._tools.time.clock(), FetchFault(f"the fetch broke off: {type(fault).__name__}"))
         finally:
-            self._fault, self._flight = fault, None
+            self._flight = None
 
-    def _take(self, keys: Sequence[VerificationKey], problems: Sequence[str]) -> str | None:
-        """Replace the keys, but never by a set that has none: that is how a bad deployment looks (A97).
+    async def _somebody_else_did(self) -> bool:
+        """Whether another worker's fetch makes ours needless; False means that we are the one to fetch.
 
-        Answers what is wrong with such a set, shortened.
+        A worker that died leaves a lease behind, so nobody waits longer than one lasts (security A96).
         """
-        if not keys:
-            return " ".join(("the key set holds no usable key.", *problems))[:MAX_REASON_CHARACTERS]
-        self._keys, self._good_at = keys, self._clock()
-        return None
+        lease = int(self._origin.fetches * DEADLINE_SECONDS) + WRITING_SECONDS
+        patience = self._tools.time.monotonic() + lease
+        while not self._is_done(await self._kept.read()):
+            now = int(self._tools.time.clock())
+            if await self._kept.lease(now, now + lease):
+                return await self._was_too_late()
+            if await self._kept.read() is None or self._tools.time.monotonic() >= patience:
+                return False
+            await self._tools.time.sleep(POLL_SECONDS)
+        return True
 
+    async def _was_too_late(self) -> bool:
+        """Whether another worker finished between our look and our lease, which is given back then."""
+        row = await self._kept.read()
+        if row is None or not self._is_done(row):
+            return False
+        await self._kept.keep(msgspec.structs.replace(row, document=None, lease_until=0))
+        return True
 
-class ProfileKeySets:
-    """The key sets of all profiles of this process, made when they are first needed.
+    def _is_done(self, row: KeptKeys | None) -> bool:
+        return self._adopt(row) and not self._may_try()
 
-    A set belongs to one profile and what it said about its keys; a changed, or a deleted and made again, profile
-    starts with a set of its own, and what an older one still fetches reaches nobody new (security A100, A101).
-    """
-
-    def __init__(
-        self, fetch: Fetch, *, clock: Callable[[], float] = time.monotonic, max_profiles: int = MAX_PROFILES
-    ) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._flights = Flights()
-        self._held: Recent[tuple[str, str], tuple[_Stamp, KeySet]] = Recent(max_profiles)
-
-    def of(self, profile: Profile) -> KeySet:
-        """The key set of this revision of the profile."""
-        name, stamp = (profile.environment_id, profile.profile_id), _stamp(profile)
-        held = self._held.get(name)
-        if held is not None and held[0] == stamp:
-            return held[1]
-        key_set = self._make(profile)
-        self._held.put(name, (stamp, key_set))
-        return key_set
-
-    async def probe(self, profile: Profile) -> KeyReport:
-        """Fetch or parse the profile's keys now, past every cache, and tell what is there."""
-        if profile.public_key_type == "PEM":
-            return _report(*_pem_keys(profile.pem_files))
+    async def _fetch_once(self) -> None:
+        began = self._tools.time.clock()
+        self._tried = self._tools.time.monotonic()
         try:
-            document = await self._fetch(profile.jwks_url or "")
+            fetched = await self._origin.fetch(self._tools.fetch)
+            parsed = self._parsed(fetched.document)
         except FetchFault as fault:
-            return KeyReport(usable=0, kids=(), problems=(), error=f"The keys cannot be fetched: {fault}")
-        return _report(*sources.from_jwks(document))
+            await self._failed(began, fault)
+            return
+        fresh = fresh_seconds(fetched.max_age, self._stale_limit)
+        self._held = _Held(parsed.keys, int(began), self._tried, fresh)
+        self._failures, self._fault, self.status = 0, None, None
+        kept = {"document": fetched.document, "good_at": int(began), "fresh_until": int(began) + fresh}
+        await self._remember(began, kept)
 
-    async def close(self) -> None:
-        """End the fetches under way."""
-        await self._flights.close()
+    def _parsed(self, document: bytes) -> Parsed:
+        """The document's keys. Raises FetchFault for one without: that is how a bad deployment looks (A97)."""
+        parsed = self._origin.parse(document)
+        if not parsed.is_good:
+            raise FetchFault(" ".join(("the answer holds no usable key.", *parsed.problems)))
+        return parsed
 
-    def _make(self, profile: Profile) -> KeySet:
-        if profile.public_key_type == "PEM":
-            return StaticKeySet(_pem_keys(profile.pem_files)[0])
-        return RemoteKeySet(profile.jwks_url or "", self._fetch, self._clock, self._flights)
+    async def _failed(self, began: float, fault: FetchFault) -> None:
+        self._failures += 1
+        self._fault, self.status = str(fault)[:MAX_REASON_CHARACTERS], fault.status
+        await self._remember(began, {})
+
+    async def _remember(self, began: float, members: dict[str, object]) -> None:
+        changes = members | {"tried_at": int(began), "failures": self._failures, "fault": self._fault}
+        row = msgspec.structs.replace(self._kept.blank(), **changes)
+        if await self._kept.keep(row):
+            self._seen = _mark(row)
+
+    # ---------------------------------------------------------------- what others fetched
+
+    def _adopt(self, row: KeptKeys | None) -> bool:
+        """Take over what the store remembers; answers whether it tells of a fetch that was not known here."""
+        if row is None or row.tried_at is None or _mark(row) == self._seen:
+            return False
+        self._seen = _mark(row)
+        self._tried = self._tools.time.monotonic() - max(0.0, self._tools.time.clock() - row.tried_at)
+        self._failures, self._fault = row.failures, row.fault
+        self._hold(row)
+        return True
+
+    def _hold(self, row: KeptKeys) -> None:
+        held, good_at = self._held, row.good_at
+        if row.document is None or good_at is None or (held is not None and held.good_at == good_at):
+            return
+        age = self._tools.time.clock() - good_at
+        if age < -CLOCK_SKEW_SECONDS or (held is not None and self._age(held) <= age):
+            return
+        parsed = self._origin.parse(row.document)
+        if not parsed.is_good:
+            return
+        since = self._tools.time.monotonic() - max(0.0, age)
+        fresh = fresh_seconds((row.fresh_until or good_at) - good_at, self._stale_limit)
+        self._held = _Held(parsed.keys, good_at, since, fresh)
 
 
-_Stamp = tuple[int, int, str | None, tuple[PemFile, ...]]
-
-
-def _stamp(profile: Profile) -> _Stamp:
-    # A profile that was deleted and made again starts at revision 1 again, so the revision alone does not do.
-    return profile.revision, profile.created_at, profile.jwks_url, profile.pem_files
-
-
-def _pem_keys(files: Sequence[PemFile]) -> tuple[list[VerificationKey], list[str]]:
-    keys: list[VerificationKey] = []
-    problems: list[str] = []
-    for file in files:
-        try:
-            keys.append(sources.from_pem(file.public_key))
-        except sources.UnusableKey as fault:
-            problems.append(f"The PEM file {file.pem_file_id} is not used: {fault}.")
-    return keys, problems
-
-
-def _report(keys: Sequence[VerificationKey], problems: Sequence[str]) -> KeyReport:
-    error = None if keys else "There is no usable key."
-    return KeyReport(usable=len(keys), kids=sources.kids(keys), problems=tuple(problems), error=error)
+def _mark(row: KeptKeys) -> tuple[object, ...]:
+    """Tells one remembered fetch from another."""
+    return row.tried_at, row.failures, row.fault

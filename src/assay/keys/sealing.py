@@ -183,6 +183,11 @@ def signing_key_purpose(environment_id: str, kid: str) -> str:
     return f"signing-key/{environment_id}/{kid}"
 
 
+def shared_secret_purpose(environment_id: str, profile_id: str) -> str:
+    """What the shared secret of a profile is sealed for. The store's secret seals it, which outlives a root key."""
+    return f"hmac/{environment_id}/{profile_id}"
+
+
 async def rewrap(store: Store, old: RootKey, new: RootKey) -> int:
     """Seal every private key of the store under ``new``, in one write; answers how many.
 

@@ -72,6 +72,12 @@ class Signer:
                 return self._verifier(key)
         return None
 
+    async def published_kids(self, environment_id: str) -> tuple[str, ...]:
+        """The kids of all published keys of the environment; empty when it has none yet. Makes none."""
+        now = self._clock()
+        keys = await self._store.signing_keys(environment_id)
+        return tuple(key.kid for key in keys if _is_published(key, now))
+
     async def rotate(self, environment: Environment, event: Event) -> list[SigningKey]:
         """Promote the next key, retire the active one and make another; answers all keys, oldest first.
 

@@ -8,7 +8,6 @@ session: only its hash is kept. The *id* is a name: it tells nothing about the t
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -61,10 +60,7 @@ def number_of_token(token: str) -> int:
     """The session number in a token. Raises InvalidSessionToken for anything that is not one."""
     if not _TOKEN.fullmatch(token):
         raise errors.InvalidSessionToken
-    try:
-        raw = base64.b64decode(token, altchars=b"-_", validate=True)
-    except binascii.Error:
-        raise errors.InvalidSessionToken from None
+    raw = base64.urlsafe_b64decode(token)
     return _positive(int.from_bytes(raw[:8], "big"), errors.InvalidSessionToken)
 
 
@@ -89,8 +85,8 @@ def number_of_id(text: str, subject_kind: SubjectKind, kind: Kind) -> int:
     if not text.startswith(prefix) or not _UUID.fullmatch(text.removeprefix(prefix)):
         raise errors.InvalidSessionId
     value = uuid.UUID(text.removeprefix(prefix)).int
-    payload = value >> 80 << 74 | (value >> 64 & 0xFFF) << 62 | value & (1 << 62) - 1
-    return _positive(payload >> 58, errors.InvalidSessionId)
+    # The number's 64 bits stand before, between and after the version and the variant.
+    return _positive(value >> 80 << 16 | (value >> 64 & 0xFFF) << 4 | value >> 58 & 0xF, errors.InvalidSessionId)
 
 
 def _positive(number: int, otherwise: type[errors.Error]) -> int:

@@ -14,18 +14,20 @@ from typing import Any, Final
 import msgspec
 
 from assay import errors
-from assay.model import Profile
+from assay.model import AlbSource, Profile
 from assay.rules import algorithms, jws
-from assay.rules.algorithms import VerificationKey
+from assay.rules.algorithms import AnyKey
 from assay.rules.jws import Jws, shown
 
 MAX_LIFETIME_SECONDS = 366 * 24 * 60 * 60
 MAX_KEYS_TRIED = 5
+MAX_TIME = 2**53
 
 # What a token may call itself (decisions D8). Tokens of other kinds, such as logout tokens or DPoP proofs, can be
 # had from the same issuer under the same keys by people who may not log in (RFC 8725 §3.11, security R14, A25).
 _TYPES = frozenset({"jwt", "at+jwt", "id_token+jwt"})
 
+_STRINGS_ALONE = frozenset({str})
 _KEY_MEMBERS = ("jwk", "jku", "x5u", "x5c")
 _SIGNATURE_VERIFIED: Final = object()
 
@@ -51,17 +53,22 @@ class Claims:
     :func:`verify` makes Claims: the constructor refuses whoever does not hold this module's private mark. This guards
     against slips, not against malice; Python cannot keep code of the same process out.
 
-    ``values`` are the claims, ``header`` the header, ``token_hash`` the SHA-256 of the signing input in hexadecimal.
+    ``values`` are the claims, ``header`` the header.
     """
 
-    __slots__ = ("header", "token_hash", "values")
+    __slots__ = ("_signed", "header", "values")
 
     def __init__(self, unverified: Unverified, mark: object) -> None:
         if mark is not _SIGNATURE_VERIFIED:
             raise TypeError("only assay.rules.tokens.verify makes Claims")
         self.values: Final = unverified.unverified_claims
         self.header: Final = unverified.header
-        self.token_hash: Final = hashlib.sha256(unverified.jws.signed).hexdigest()
+        self._signed: Final = unverified.jws.signed
+
+    @property
+    def token_hash(self) -> str:
+        """SHA-256 of the signing input in hexadecimal, which names the token whatever its signature is spelled like."""
+        return hashlib.sha256(self._signed).hexdigest()
 
 
 def read(token: str, profile: Profile, now: float) -> Unverified:
@@ -70,7 +77,7 @@ def read(token: str, profile: Profile, now: float) -> Unverified:
     Raises errors.InvalidTrustedAuthToken (shape, algorithm, type), JwtInvalidIssuer, JwtInvalidAudience, or
     JwtInvalidClaims (times, and ``sub`` or ``jti`` that is not a string). Each has a detail for the attempt record.
     """
-    parsed = jws.parse(token)
+    parsed = jws.parse(token, padded=any(isinstance(source, AlbSource) for source in profile.key_sources))
     header = parsed.header
     algorithm: str = header["alg"]
     if algorithm not in profile.algorithms:
@@ -84,7 +91,7 @@ def read(token: str, profile: Profile, now: float) -> Unverified:
     return Unverified(algorithm=algorithm, kid=header.get("kid"), header=header, unverified_claims=claims, jws=parsed)
 
 
-def verify(unverified: Unverified, keys: Sequence[VerificationKey]) -> Claims:
+def verify(unverified: Unverified, keys: Sequence[AnyKey]) -> Claims:
     """Turn an unverified token into Claims if one of ``keys`` signed it; at most five are tried.
 
     Raises errors.InvalidTrustedAuthToken.
@@ -125,7 +132,7 @@ def _check_audience(claims: dict[str, Any], audience: str) -> None:
     """Look for the whole audience in ``aud``, a string or a list of nothing but strings (security R10, A50, A51)."""
     found = claims.get("aud")
     names: list[Any] = found if isinstance(found, list) else [found]
-    if audience not in names or not all(isinstance(name, str) for name in names):
+    if audience not in names or not set(map(type, names)) <= _STRINGS_ALONE:
         came = f"it is {shown(found)}" if "aud" in claims else "there is none"
         raise errors.JwtInvalidAudience(detail=f"aud must contain {shown(audience)}, but {came}")
 
@@ -154,6 +161,9 @@ def _time(claims: dict[str, Any], name: str) -> float | None:
     # bool is an int to Python; to an issuer it is a mistake.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise errors.JwtInvalidClaims(detail=f"{name} must be a number, but it is {shown(value)}")
+    # Beyond this, seconds are no longer whole numbers to every reader (RFC 7493 §2.2), and sums could overflow.
+    if abs(value) > MAX_TIME:
+        raise errors.JwtInvalidClaims(detail=f"{name} is out of range")
     return value
 
 

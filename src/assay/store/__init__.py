@@ -148,6 +148,9 @@ class Store(Protocol):
     async def signing_keys(self, environment_id: str) -> list[SigningKey]:
         """All signing keys of an environment, oldest first."""
 
+    async def signing_key_environment(self, kid: str) -> str | None:
+        """Whose signing key this is, whatever its state; None for a kid that is not ours."""
+
     async def all_signing_keys(self) -> list[SigningKey]:
         """All signing keys of the store, for a change of the root key."""
 

@@ -144,7 +144,11 @@ def _lease_keys(write: store.LeaseKeys) -> Plan:
 
 @_steps.register
 def _keep_keys(write: store.KeepKeys) -> Plan:
-    return [_step("keep_keys", rows.KEPT_KEYS.parameters(write.kept))]
+    others = _fields(write.kept, "environment_id", "profile_id", "source")
+    return [
+        _step("keep_keys", rows.KEPT_KEYS.parameters(write.kept)),
+        _step("forget_kept_keys", {**others, "forgotten_before": write.forgotten_before}),
+    ]
 
 
 def _pem_files(profile: Profile) -> Plan:

@@ -104,6 +104,10 @@ class SqliteStore:
     async def signing_keys(self, environment_id: str) -> list[SigningKey]:
         return self._all("signing_keys", rows.SIGNING_KEY, environment_id=environment_id)
 
+    async def signing_key_environment(self, kid: str) -> str | None:
+        found: list[tuple[str]] = self._select("signing_key_environment", {"kid": kid})
+        return found[0][0] if found else None
+
     async def all_signing_keys(self) -> list[SigningKey]:
         return self._all("all_signing_keys", rows.SIGNING_KEY)
 

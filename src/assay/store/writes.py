@@ -118,9 +118,14 @@ class LeaseKeys(Write, frozen=True, kw_only=True):
 
 
 class KeepKeys(Write, frozen=True, kw_only=True):
-    """What the fetch brought, good or bad; ends the lease. Stale when the profile is gone."""
+    """What the fetch brought, good or bad; ends the lease. Stale when the profile is gone.
+
+    Without a document the one that is kept stays, with its times. Documents of other sources of the profile that were
+    last fetched before ``forgotten_before`` are forgotten.
+    """
 
     kept: KeptKeys
+    forgotten_before: int = 0
 
 
 class CreateOrganization(Write, frozen=True, kw_only=True):

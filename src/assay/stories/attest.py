@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from assay import errors, store
-from assay.model import Attempt, Factor, Member, Profile, Session, SessionView
+from assay import errors, ids, store
+from assay.model import Attempt, Factor, Member, Profile, ProjectSource, Session, SessionView
 from assay.rules import claims as custom_claims
 from assay.rules import factors, mapping, session_ids, tokens
 from assay.rules.identity import NewOrganization, NewPerson
@@ -79,8 +79,24 @@ async def judge(ctx: Context, profile: Profile, token: str) -> Claims:
     TrustedTokenKeysUnavailable.
     """
     unverified = tokens.read(token, profile, ctx.clock())
-    candidates = await ctx.keys.of(profile).find(unverified.kid, unverified.algorithm)
-    return tokens.verify(unverified, candidates)
+    candidates = await ctx.keys.of(profile).find(unverified.kid, unverified.algorithm, unverified.header)
+    claims = tokens.verify(unverified, candidates)
+    await _refuse_own(ctx, profile, unverified.kid)
+    return claims
+
+
+async def _refuse_own(ctx: Context, profile: Profile, kid: str | None) -> None:
+    """Our own session JWTs log nobody in, unless the profile says that it trusts their environment (security R15).
+
+    Else a profile that reaches our published keys by another way would make a session out of a session, for ever.
+    """
+    if kid is None or not ids.is_own_form(kid):
+        return
+    environment_id = await ctx.store.signing_key_environment(kid)
+    trusted = {source.project_id for source in profile.key_sources if isinstance(source, ProjectSource)}
+    if environment_id is not None and environment_id not in trusted:
+        detail = f"the token is a session JWT of {environment_id}, which is not a project source of the profile"
+        raise errors.InvalidTrustedAuthToken(detail=detail)
 
 
 async def _attest(asked: Asked) -> Granted:

@@ -19,7 +19,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """The world of a story.
 
     ``clock`` gives seconds since the epoch, as a float, so that tests can turn it. ``cursor_key`` is 32 bytes that
-    authenticate the cursors of searches (decisions D30).
+    authenticate the cursors of searches (decisions D30). ``seal(plaintext, purpose)`` encrypts secrets of profiles.
     """
 
     store: Store
@@ -28,6 +28,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     token_seal: TokenSeal
     settings: Settings
     cursor_key: bytes
+    seal: Callable[[bytes, str], bytes]
     clock: Callable[[], float] = time.time
 
 

@@ -8,23 +8,35 @@ from typing import Any
 import msgspec
 
 from assay import errors, ids, store
-from assay.keys import fetch, sources
-from assay.model import Environment, Event, KeyType, PemFile, Profile
+from assay.model import (
+    Environment,
+    Event,
+    HmacSource,
+    JwksSource,
+    KeySource,
+    KeyType,
+    PemFile,
+    PemSource,
+    Profile,
+)
 from assay.rules import mapping
-from assay.rules.algorithms import DEFAULT_ALGORITHMS
+from assay.rules.algorithms import DEFAULT_ALGORITHMS, HMAC_ALGORITHMS, OPT_IN_ALGORITHMS
+from assay.stories import key_sources
 from assay.stories.context import Context
+from assay.stories.key_sources import GivenSource
 from assay.stories.projects import require_environment
 
-MOST_PEM_FILES = 5
 LONGEST_LEEWAY_SECONDS = 300
+LONGEST_STALE_LIMIT_SECONDS = 7 * 24 * 3600
 _PROFILE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _MAX_TEXT = 2048
 
 
 class ProfileCreate(msgspec.Struct, frozen=True, kw_only=True):
-    """A profile as its operator describes it (contract §3.1); ``leeway_seconds`` is 0 to 300 seconds.
+    """A profile as its operator describes it (contract §3.1, decisions D8).
 
-    Without ``public_key_type`` it is JWK when there is a ``jwks_url``, else PEM.
+    ``leeway_seconds`` is 0 to 300 seconds, ``keys_stale_limit`` 0 to 604800 seconds. Keys come from one of
+    ``jwks_url``, ``pem_files`` and ``key_sources``; ``public_key_type`` follows from that when it is not given.
     """
 
     name: str
@@ -38,10 +50,16 @@ class ProfileCreate(msgspec.Struct, frozen=True, kw_only=True):
     can_jit_provision: bool = False
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     leeway_seconds: int = 30
+    key_sources: tuple[GivenSource, ...] | None = None
+    keys_stale_limit: int = 86_400
 
 
 class ProfileUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """What changes; None leaves a field as it is. ``pem_files`` replaces all of them."""
+    """What changes; None leaves a field as it is. ``pem_files`` and ``key_sources`` replace all there were.
+
+    ``key_sources`` also replaces a ``jwks_url`` and PEM files. A profile that has ``key_sources`` takes neither of
+    those two, so that nobody drops a source without seeing it.
+    """
 
     name: str | None = None
     issuer: str | None = None
@@ -52,6 +70,8 @@ class ProfileUpdate(msgspec.Struct, frozen=True, kw_only=True):
     can_jit_provision: bool | None = None
     algorithms: tuple[str, ...] | None = None
     leeway_seconds: int | None = None
+    key_sources: tuple[GivenSource, ...] | None = None
+    keys_stale_limit: int | None = None
 
 
 class ProfileReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,10 +103,16 @@ async def create_profile(
         can_jit_provision=request.can_jit_provision,
         algorithms=request.algorithms,
         leeway_seconds=request.leeway_seconds,
+        keys_stale_limit=request.keys_stale_limit,
         created_at=now,
         updated_at=now,
     )
-    report = _report(ctx, environment, profile, allow_problems=allow_problems)
+    if request.key_sources is not None:
+        _check_one_form(request.jwks_url, request.pem_files)
+        profile = _with_sources(ctx, environment, profile, request.key_sources)
+        if request.public_key_type not in (None, profile.public_key_type):
+            raise _invalid(f"with these key_sources public_key_type is {profile.public_key_type}")
+    report = await _report(ctx, environment, profile, allow_problems=allow_problems)
     event = _event("profile.created", profile, actor, now)
     try:
         await ctx.store.write(store.CreateProfile(profile=profile, events=(event,)))
@@ -105,7 +131,7 @@ async def list_profiles(ctx: Context, environment_id: str) -> list[ProfileReport
 async def show_profile(ctx: Context, environment_id: str, profile_id: str) -> ProfileReport:
     """One profile with its problems. Raises ProjectNotFound, TrustedTokenProfileNotFound."""
     environment = await require_environment(ctx, environment_id)
-    profile = await _require_profile(ctx, environment_id, profile_id)
+    profile = await require_profile(ctx, environment_id, profile_id)
     return ProfileReport(profile=profile, problems=problems(ctx, environment, profile))
 
 
@@ -118,10 +144,10 @@ async def update_profile(
     """
     environment = await require_environment(ctx, environment_id)
     while True:
-        before = await _require_profile(ctx, environment_id, profile_id)
+        before = await require_profile(ctx, environment_id, profile_id)
         now = int(ctx.clock())
-        after = msgspec.structs.replace(_changed(environment, before, change), updated_at=now)
-        report = _report(ctx, environment, after, allow_problems=allow_problems)
+        after = msgspec.structs.replace(_changed(ctx, environment, before, change), updated_at=now)
+        report = await _report(ctx, environment, after, allow_problems=allow_problems)
         event = _event("profile.updated", after, actor, now, fields=_fields(before, after))
         try:
             await ctx.store.write(store.ReplaceProfile(profile=after, events=(event,)))
@@ -137,7 +163,7 @@ async def delete_profile(ctx: Context, environment_id: str, profile_id: str, *, 
     Raises ProjectNotFound, TrustedTokenProfileNotFound.
     """
     await require_environment(ctx, environment_id)
-    profile = await _require_profile(ctx, environment_id, profile_id)
+    profile = await require_profile(ctx, environment_id, profile_id)
     event = _event("profile.deleted", profile, actor, int(ctx.clock()))
     write = store.DeleteProfile(environment_id=environment_id, profile_id=profile_id, events=(event,))
     try:
@@ -148,24 +174,20 @@ async def delete_profile(ctx: Context, environment_id: str, profile_id: str, *, 
 
 def problems(ctx: Context, environment: Environment, profile: Profile) -> list[str]:
     """Everything that keeps the profile from working, a sentence each (decisions D7)."""
-    found: list[str] = []
-    if profile.jwks_url:
-        problem = fetch.url_problem(profile.jwks_url, allow_loopback=ctx.settings.allow_loopback_key_urls)
-        found += [problem] if problem else []
-    for number, pem_file in enumerate(profile.pem_files, start=1):
-        found += [f"PEM file {number}: {problem}" for problem in sources.pem_problems(pem_file.public_key)]
-    return found + mapping.problems(profile.attribute_mapping, environment.vertical)
+    return key_sources.problems(ctx, profile) + mapping.problems(profile.attribute_mapping, environment.vertical)
 
 
-async def _require_profile(ctx: Context, environment_id: str, profile_id: str) -> Profile:
+async def require_profile(ctx: Context, environment_id: str, profile_id: str) -> Profile:
+    """The profile with this id. Raises TrustedTokenProfileNotFound."""
     profile = await ctx.store.profile(environment_id, profile_id)
     if profile is None:
         raise errors.TrustedTokenProfileNotFound
     return profile
 
 
-def _report(ctx: Context, environment: Environment, profile: Profile, *, allow_problems: bool) -> ProfileReport:
+async def _report(ctx: Context, environment: Environment, profile: Profile, *, allow_problems: bool) -> ProfileReport:
     _check(environment, profile)
+    await key_sources.check(ctx, profile)
     found = problems(ctx, environment, profile)
     if found and not allow_problems:
         raise errors.TrustedTokenProfileHasProblems(" ".join(found))
@@ -175,50 +197,102 @@ def _report(ctx: Context, environment: Environment, profile: Profile, *, allow_p
 def _check(environment: Environment, profile: Profile) -> None:
     """What is refused outright, whatever the operator allows (decisions D7)."""
     if not _PROFILE_ID.fullmatch(profile.profile_id):
-        raise errors.TrustedTokenProfileInvalidRequest("profile_id has 1 to 128 letters, digits, _ or -")
+        raise _invalid("profile_id has 1 to 128 letters, digits, _ or -")
     for field in ("name", "issuer", "audience"):
         if not 1 <= len(getattr(profile, field)) <= _MAX_TEXT:
-            raise errors.TrustedTokenProfileInvalidRequest(f"{field} must have 1 to {_MAX_TEXT} characters")
-    if not 0 <= profile.leeway_seconds <= LONGEST_LEEWAY_SECONDS:
-        raise errors.TrustedTokenProfileInvalidRequest("leeway_seconds must be from 0 to 300")
-    _check_algorithms(profile.algorithms)
-    _check_keys(profile)
+            raise _invalid(f"{field} must have 1 to {_MAX_TEXT} characters")
+    for field, longest in (
+        ("leeway_seconds", LONGEST_LEEWAY_SECONDS),
+        ("keys_stale_limit", LONGEST_STALE_LIMIT_SECONDS),
+    ):
+        if not 0 <= getattr(profile, field) <= longest:
+            raise _invalid(f"{field} must be from 0 to {longest}")
+    unknown = [name for name in profile.algorithms if name not in DEFAULT_ALGORITHMS + OPT_IN_ALGORITHMS]
+    if unknown or not profile.algorithms:
+        raise _invalid(f"algorithms must be a list out of {', '.join(DEFAULT_ALGORITHMS + OPT_IN_ALGORITHMS)}")
+    _check_key_type(profile)
     mapping.check(profile.attribute_mapping, environment.vertical)
 
 
-def _check_algorithms(algorithms: tuple[str, ...]) -> None:
-    unknown = [name for name in algorithms if name not in DEFAULT_ALGORITHMS]
-    if unknown or not algorithms:
-        known = ", ".join(DEFAULT_ALGORITHMS)
-        raise errors.TrustedTokenProfileInvalidRequest(f"algorithms must be a list out of {known}")
-
-
-def _check_keys(profile: Profile) -> None:
+def _check_key_type(profile: Profile) -> None:
+    """The fields of the contract fit each other (contract §3.1); what is in them is looked at with the sources."""
+    if profile.key_sources:
+        return
+    if profile.public_key_type == "UNSPECIFIED":
+        raise _invalid("a profile with public_key_type UNSPECIFIED needs key_sources")
     if profile.public_key_type == "JWK":
         if not profile.jwks_url:
             raise errors.MustHaveJwksUrl
         if profile.pem_files:
             raise errors.CannotAddPemFile
-        return
-    if profile.jwks_url:
-        raise errors.TrustedTokenProfileInvalidRequest("a profile with public_key_type PEM takes no jwks_url")
-    if not profile.pem_files:
-        raise errors.MustHavePemFiles
-    if len(profile.pem_files) > MOST_PEM_FILES:
-        raise errors.TooManyPemFiles
-    if any(sources.holds_private_key(pem_file.public_key) for pem_file in profile.pem_files):
-        raise errors.InvalidPublicKey
+    elif profile.jwks_url:
+        raise _invalid("a profile with public_key_type PEM takes no jwks_url")
+
+
+# ---------------------------------------------------------------- the fields that say where keys come from
+
+
+def _check_one_form(jwks_url: str | None, pem_files: tuple[str, ...] | None) -> None:
+    if jwks_url is not None or pem_files:
+        raise _invalid("key_sources stands alone: put the jwks_url or the pem_files among them")
+
+
+def _with_sources(ctx: Context, environment: Environment, profile: Profile, given: tuple[GivenSource, ...]) -> Profile:
+    """The profile with these sources and no other, as simply as the contract's own fields can say it.
+
+    One JWKS URL, and one set of PEM files, are kept in the fields that official clients know and may change.
+    """
+    found = key_sources.stored(ctx, profile, given)
+    if not found:
+        raise _invalid(f"key_sources must have 1 to {key_sources.MOST_SOURCES} sources")
+    kind, jwks_url, pem_files = _contract_fields(environment, found)
+    said = jwks_url is not None or pem_files
+    private_ca = isinstance(found[0], JwksSource) and found[0].ca_pem is not None
+    return msgspec.structs.replace(
+        profile,
+        public_key_type=kind,
+        jwks_url=jwks_url,
+        pem_files=pem_files,
+        key_sources=() if said and not private_ca else found,
+    )
+
+
+def _contract_fields(
+    environment: Environment, found: tuple[KeySource, ...]
+) -> tuple[KeyType, str | None, tuple[PemFile, ...]]:
+    first = found[0] if len(found) == 1 else None
+    if isinstance(first, JwksSource):
+        return "JWK", first.url, ()
+    if isinstance(first, PemSource):
+        return "PEM", None, _pem_files(environment, first.public_keys)
+    return "UNSPECIFIED", None, ()
 
 
 def _pem_files(environment: Environment, texts: tuple[str, ...]) -> tuple[PemFile, ...]:
     return tuple(PemFile(pem_file_id=ids.new("pem-file", environment.kind), public_key=text) for text in texts)
 
 
-def _changed(environment: Environment, profile: Profile, change: ProfileUpdate) -> Profile:
-    given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+def _changed(ctx: Context, environment: Environment, profile: Profile, change: ProfileUpdate) -> Profile:
+    names = ProfileUpdate.__struct_fields__
+    given = {name: getattr(change, name) for name in names if getattr(change, name) is not None}
+    given_sources = given.pop("key_sources", None)
+    if given_sources is not None:
+        _check_one_form(change.jwks_url, change.pem_files)
+        return _with_sources(ctx, environment, msgspec.structs.replace(profile, **given), given_sources)
+    if profile.key_sources and (change.jwks_url is not None or change.pem_files is not None):
+        raise _invalid("this profile has key_sources: change those")
     if "pem_files" in given:
         given["pem_files"] = _pem_files(environment, given["pem_files"])
-    return msgspec.structs.replace(profile, **given)
+    after = msgspec.structs.replace(profile, **given)
+    _check_secret_fits(profile, after)
+    return after
+
+
+def _check_secret_fits(before: Profile, after: Profile) -> None:
+    """A secret may be too short for another algorithm, and how long it is can only be seen when it is given."""
+    shared = any(isinstance(source, HmacSource) for source in after.key_sources)
+    if shared and set(after.algorithms) & set(HMAC_ALGORITHMS) - set(before.algorithms):
+        raise _invalid("to accept another algorithm, give the hmac source with its secret again")
 
 
 def _fields(before: Profile, after: Profile) -> list[str]:
@@ -234,3 +308,7 @@ def _event(action: str, profile: Profile, actor: str, now: int, **details: objec
         details=details,
         created_at=now,
     )
+
+
+def _invalid(message: str) -> errors.TrustedTokenProfileInvalidRequest:
+    return errors.TrustedTokenProfileInvalidRequest(message)

@@ -27,6 +27,10 @@ on conflict (name) do update set value = excluded.value
 -- All signing keys of an environment, oldest first.
 select {signing_key} from signing_keys where environment_id = :environment_id order by created_at, kid
 
+-- signing_key_environment
+-- Whose key this is.
+select environment_id from signing_keys where kid = :kid
+
 -- all_signing_keys
 -- All signing keys of the store.
 select {signing_key} from signing_keys order by environment_id, created_at, kid

@@ -1,0 +1,27 @@
+"""Settings that need more than a copy."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from assay import config
+
+
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        ("", ()),
+        ("10.1.0.0/16", (ip_network("10.1.0.0/16"),)),
+        (" 10.1.2.3 , fd12:3456::/48,", (ip_network("10.1.2.3/32"), ip_network("fd12:3456::/48"))),
+    ],
+)
+def test_networks_of_key_urls(text: str, networks: tuple[config.Network, ...]) -> None:
+    assert config.read({"ASSAY_KEY_URL_NETWORKS": text}).key_url_networks == networks
+
+
+@pytest.mark.parametrize("text", ["10.1.2.3/16", "10.0.0.0/33", "intranet", "10.0.0.0/8;fd00::/8"])
+def test_networks_that_cannot_be_read_are_a_fault(text: str) -> None:
+    with pytest.raises(config.ConfigFault, match="ASSAY_KEY_URL_NETWORKS"):
+        config.read({"ASSAY_KEY_URL_NETWORKS": text})
