@@ -30,6 +30,7 @@ class Server:
         self.connections = 0
         self.requests: list[bytes] = []
         self.names: list[str | None] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -41,6 +42,10 @@ class Server:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         try:
             while True:
                 self.requests.append(await reader.readuntil(b"\r\n\r\n"))
@@ -48,8 +53,17 @@ class Server:
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
+        except asyncio.CancelledError:  # the server ends; a task that ends as cancelled would be reported by asyncio
+            return
         finally:
             writer.close()
+
+    async def end(self) -> None:
+        """End every connection: behaviours that never answer would outlive the test."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -63,6 +77,7 @@ async def serving(behave: Behaviour, tls: ssl.SSLContext | None = None) -> Async
         yield server
     finally:
         listener.close()
+        await server.end()
 
 
 # ---------------------------------------------------------------- behaviours

@@ -135,9 +135,9 @@ class Assay:
         created: str = made["profile"]["profile_id"]
         return created
 
-    def start(self, *, port: int = 0, environ: Mapping[str, str] | None = None) -> Server:
+    def start(self, *options: str, port: int = 0, environ: Mapping[str, str] | None = None) -> Server:
         """Start ``assay serve``; whoever starts it ends it. ``environ`` are settings for this run alone."""
-        arguments = [COMMAND, "serve", "--host", "127.0.0.1", "--port", str(port)]
+        arguments = [COMMAND, "serve", "--host", "127.0.0.1", "--port", str(port), *options]
         return Server(arguments, {**self.environ, **(environ or {})})
 
     @contextmanager

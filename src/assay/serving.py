@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from assay import errors, logs
 from assay.api.calls import new_request_id
 from assay.api.server import ServerApi
 from assay.api.wire.answers import encode, refusal
-from assay.app import build
+from assay.app import open_context
 from assay.config import ConfigFault, Settings
+from assay.metrics import PATH, Metrics
+from assay.stories.context import Context
 
 BACKLOG = 2048
 MOST_HEAD_BYTES = 64 * 1024
@@ -37,29 +40,55 @@ class AddressFault(ConfigFault):
 OnListening = Callable[[str], None]
 
 
-def run(settings: Settings, host: str, port: int, on_listening: OnListening | None = None) -> None:
+Address = tuple[str, int]
+"""Host and port; port 0 takes a free one."""
+
+
+def run(
+    settings: Settings, address: Address, on_listening: OnListening | None = None, *, metrics: Address | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM, then return. Raises as :func:`serve`."""
     logs.configure(settings.log_level)
     logs.adopt_libraries()
-    uvloop.run(serve(settings, host, port, on_listening))
+    uvloop.run(serve(settings, address, on_listening, metrics=metrics))
 
 
-async def serve(settings: Settings, host: str, port: int, on_listening: OnListening | None = None) -> None:
+async def serve(
+    settings: Settings, address: Address, on_listening: OnListening | None = None, *, metrics: Address | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM; requests in flight get up to 30 seconds, a second signal cuts them short.
 
-    ``on_listening`` is given the base URL once requests are answered; port 0 takes a free one. Raises AddressFault when
-    the address cannot be had, and as :func:`assay.app.open_context`.
+    ``on_listening`` is given the base URL once requests are answered. ``metrics`` is where metrics are served, if at
+    all. Raises AddressFault when an address cannot be had, and as :func:`assay.app.open_context`.
     """
     stop = _Stop()
-    with stop.on_signals(), _listen(host, port) as listener:
-        async with build(settings) as application:
-            server = _Server(_config(application), lambda: _announce(_base_url(listener), on_listening))
+    with ExitStack() as stack:
+        stack.enter_context(stop.on_signals())
+        listener = stack.enter_context(_listen(*address))
+        beside = stack.enter_context(_listen(*metrics)) if metrics else None
+        async with open_context(settings) as context, _beside(context, beside):
+            server = _Server(_config(ServerApi(context)), lambda: _announce(_base_url(listener), on_listening))
             stop.pass_on_to(server)
             await server.serve(sockets=[listener])
     log.info("stopped")
 
 
-def _config(application: ServerApi) -> uvicorn.Config:
+@asynccontextmanager
+async def _beside(context: Context, listener: socket.socket | None) -> AsyncIterator[None]:
+    """Serve the metrics as long as the block runs."""
+    if listener is None:
+        yield
+        return
+    server = _Server(_config(Metrics(context)), lambda: log.info("metrics", address=_address(listener), path=PATH))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _config(application: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         http=_Protocol,
@@ -170,8 +199,12 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _base_url(listener: socket.socket) -> str:
+    return f"http://{_address(listener)}"
+
+
+def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _announce(url: str, on_listening: OnListening | None) -> None:

@@ -27,7 +27,7 @@ from tests.world import Tenant, open_world
 SCRIPT = """
 import os
 from assay import config, serving
-serving.run(config.read(os.environ), "127.0.0.1", 0, lambda url: print(url, flush=True))
+serving.run(config.read(os.environ), ("127.0.0.1", 0), lambda url: print(url, flush=True))
 """
 WAIT_SECONDS = 20
 
@@ -199,7 +199,7 @@ def _wait_until_closed(server: Server) -> None:
 async def test_a_port_that_is_taken_is_named(folder: Path) -> None:
     settings = config.read({}, database=f"sqlite:///{folder / 'assay.db'}")
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigFault, match="cannot listen on"):
-        await serve(settings, "127.0.0.1", taken.getsockname()[1])
+        await serve(settings, ("127.0.0.1", taken.getsockname()[1]))
 
 
 async def test_another_root_key_opens_nothing(folder: Path, tenant: Tenant) -> None:

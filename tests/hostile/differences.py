@@ -172,6 +172,11 @@ def _long_life(seen: Seen) -> bool:
     return isinstance(expires, int | float) and isinstance(begins, int | float) and expires - begins > _YEAR
 
 
+def _far_time(seen: Seen) -> bool:
+    times = (seen.claims.get(name) for name in _TIMES)
+    return any(isinstance(time, int | float) and abs(time) > 2**53 for time in times)
+
+
 def _time_is(*kinds: type) -> Callable[[Seen], bool]:
     return lambda seen: any(isinstance(seen.claims.get(name), kinds) for name in _TIMES if name in seen.claims)
 
@@ -278,6 +283,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         "lives longer than",
         _long_life,
         "A token that lives for ever is a password (R25, A58; decisions D8: 366 days).",
+    ),
+    Difference(
+        "times far away",
+        BOTH,
+        ASSAY,
+        "is out of range",
+        _far_time,
+        "RFC 7493 §2.2: beyond 2⁵³ a second is no whole number to every reader, and no time that anybody means (R22).",
     ),
     Difference(
         "times as text",

@@ -45,8 +45,7 @@ def main() -> int:
 def _batches(total: differential.Tally, more: Callable[[], bool], examples: int | None) -> None:
     while more():
         size = BATCH if examples is None else min(BATCH, examples - total.examples)
-        part = differential.run(size, derandomize=False)
-        total.add(part)
+        differential.run(size, derandomize=False, tally=total)
 
 
 def _report(total: differential.Tally, seconds: float) -> None:

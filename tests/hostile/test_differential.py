@@ -44,6 +44,7 @@ EXAMPLES_OF = {
     "crit": _edit(0, "crit", '["alg"]'),
     "long kid": _edit(0, "kid", '"' + "k" * 1025 + '"'),
     "lifetime": _edit(1, "exp", str(NOW + 50 * 366 * 86_400)),
+    "times far away": _edit(1, "exp", "1e300"),
     "times as text": _edit(1, "exp", f'"{NOW + 300}"'),
     "fractions of a second, ours stricter": _edit(1, "nbf", f"{NOW + 30}.5"),
     "fractions of a second, PyJWT stricter": _edit(1, "exp", f"{NOW - 30}.5"),

@@ -49,6 +49,13 @@ async def test_the_key_of_a_kid_is_fetched_once(web: Web) -> None:
     assert web.fetched == [f"{BASE}/{KID}"]
 
 
+async def test_the_keys_of_govcloud_lie_in_a_bucket(web: Web) -> None:
+    base = "https://s3-us-gov-east-1.amazonaws.com/aws-elb-public-keys-prod-us-gov-east-1"
+    web.answers[f"{base}/{KID}"] = KEY.pem().encode()
+    keys = web.key_sets().of(alb_profile(region="us-gov-east-1"))
+    assert kids(await keys.find(KID, "ES256", OURS)) == [KID]
+
+
 async def test_a_url_may_stand_in_for_the_region(web: Web) -> None:
     base = "https://s3-us-gov-west-1.amazonaws.com/aws-elb-public-keys-prod-us-gov-west-1"
     web.answers[f"{base}/{KID}"] = KEY.pem().encode()

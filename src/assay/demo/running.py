@@ -52,7 +52,7 @@ async def _run(directory: Path, port: int) -> None:
     """Serve, and show what to do with it once the server answers; end with the server, or when showing fails."""
     settings = data.settings(directory)
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    server = asyncio.create_task(serving.serve(settings, HOST, port, listening.set_result))
+    server = asyncio.create_task(serving.serve(settings, (HOST, port), listening.set_result))
     try:
         either: set[asyncio.Future[Any]] = {server, listening}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

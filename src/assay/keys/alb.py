@@ -41,8 +41,12 @@ class _Missing(msgspec.Struct, frozen=True):
 
 
 def base_url(source: AlbSource) -> str:
-    """What the kids are looked for below."""
-    return (source.url or f"https://public-keys.auth.elb.{source.region}.amazonaws.com").rstrip("/")
+    """What the kids are looked for below; the GovCloud regions keep their keys in a bucket."""
+    if source.url is not None:
+        return source.url.rstrip("/")
+    if (source.region or "").startswith("us-gov-"):
+        return f"https://s3-{source.region}.amazonaws.com/aws-elb-public-keys-prod-{source.region}"
+    return f"https://public-keys.auth.elb.{source.region}.amazonaws.com"
 
 
 def digest(source: AlbSource) -> str:

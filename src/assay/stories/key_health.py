@@ -7,7 +7,7 @@ import msgspec
 from assay.keys.health import KeySetHealth
 from assay.stories.context import Call, Context
 from assay.stories.profiles import require_profile
-from assay.stories.projects import require_environment
+from assay.stories.projects import list_projects, require_environment
 
 
 class KeyHealthRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +21,28 @@ class ProfileKeys(msgspec.Struct, frozen=True, kw_only=True):
 
     profile_id: str
     key_sets: tuple[KeySetHealth, ...]
+
+
+class ProfileHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of the key sources of one profile of one environment."""
+
+    environment_id: str
+    profile_id: str
+    key_sets: tuple[KeySetHealth, ...]
+
+
+async def all_profiles(ctx: Context) -> list[ProfileHealth]:
+    """How the key sets of all profiles of this server are doing. Raises errors.StoreUnavailable."""
+    return [
+        ProfileHealth(
+            environment_id=profile.environment_id,
+            profile_id=profile.profile_id,
+            key_sets=tuple(await ctx.keys.health(profile)),
+        )
+        for listing in await list_projects(ctx)
+        for environment in listing.environments
+        for profile in await ctx.store.profiles(environment.environment_id)
+    ]
 
 
 async def key_health(ctx: Context, call: Call, request: KeyHealthRequest) -> ProfileKeys:
