@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from assay.model import JwksSource
+from assay.key_sources import JwksSource
 from tests.hostile import certificates
 from tests.hostile.arena import Arena
 from tests.hostile.bad_keys import slug

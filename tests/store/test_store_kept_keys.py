@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from assay.model import JwksSource, KeptKeys, ProjectSource
+from assay.key_sources import JwksSource, ProjectSource
+from assay.model import KeptKeys
 from assay.store import CreateProfile, DeleteProfile, KeepKeys, LeaseKeys, ReplaceProfile, Stale, Store
 from tests import records
 from tests.records import NOW

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from assay import errors, ids
+from assay.key_sources import InlineJwksSource, KeySource, ProjectSource
 from assay.keys.minting import rsa_jwk
-from assay.model import InlineJwksSource, KeySource, Member, OrganizationSettings, ProjectSource, Session, User
+from assay.model import Member, OrganizationSettings, Session, User
 from assay.store import DeleteProfile, ReplaceOrganization, ReplaceProfile, RevokeSecret, Store
 from assay.stories.attest import AttestRequest, attest
 from assay.stories.opening import Granted

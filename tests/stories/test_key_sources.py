@@ -10,8 +10,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from assay import errors
+from assay.key_sources import HmacSource, InlineJwksSource, JwksSource, PemSource
 from assay.keys.sealing import shared_secret_purpose
-from assay.model import HmacSource, InlineJwksSource, JwksSource, PemSource, Profile
+from assay.model import Profile
 from assay.store import Store
 from assay.stories import key_sources, profiles
 from assay.stories.profiles import ProfileCreate, ProfileReport, ProfileUpdate

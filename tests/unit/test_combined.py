@@ -11,11 +11,12 @@ import msgspec
 import pytest
 
 from assay import errors
+from assay.key_sources import HmacSource
 from assay.keys.fetch import Fetched
 from assay.keys.keyset import KeySet
 from assay.keys.local import OwnServer
 from assay.keys.sealing import RootKey, shared_secret_purpose
-from assay.model import HmacSource, PemFile, Profile
+from assay.model import PemFile, Profile
 from assay.rules.algorithms import SharedSecret, VerificationKey
 from tests import issuer
 from tests.fetched import START, URL, NoOwnKeys, Web, document, down, kids, profile, settled

@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 
 FLOORS = {
-    "words": ("model", "errors", "ids", "jsontext"),
+    "words": ("model", "key_sources", "errors", "ids", "jsontext"),
     "rules": ("rules",),
     "world": ("keys", "store", "config"),
     "stories": ("stories",),

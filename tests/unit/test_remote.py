@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from assay import errors
+from assay.key_sources import JwksSource, SpiffeSource
 from assay.keys.fetch import Fetched, Fetcher
 from assay.keys.keyset import KeySet, choose
 from assay.keys.local import OwnServer
@@ -18,7 +19,6 @@ from assay.keys.origins import fresh_seconds
 from assay.keys.profile_keys import ProfileKeySets
 from assay.keys.recent import Recent
 from assay.keys.remote import Time, cool_down
-from assay.model import JwksSource, SpiffeSource
 from assay.rules.algorithms import VerificationKey
 from tests import issuer
 from tests.fetched import URL, KeptStore, NoOwnKeys, Web, document, down, kids, no_secret, profile, settled

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from assay import errors
+from assay.key_sources import AlbSource
 from assay.keys import admission
-from assay.model import AlbSource, Profile
+from assay.model import Profile
 from assay.rules import tokens
 from assay.rules.algorithms import DEFAULT_ALGORITHMS
 from tests.issuer import ABSENT, AUDIENCE, Issuer, encode, make_key, sign, signature

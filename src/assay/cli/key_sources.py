@@ -13,8 +13,8 @@ import typer
 
 from assay import errors, jsontext
 from assay.cli import output
+from assay.key_sources import KeySource
 from assay.keys.health import KeySetHealth
-from assay.model import KeySource
 from assay.stories import key_sources
 from assay.stories.key_health import ProfileKeys
 from assay.stories.key_sources import GivenSource

@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import msgspec
 
+from assay.key_sources import AlbSource
 from assay.keys.flights import Flight, landed
 from assay.keys.keyset import Wanted
 from assay.keys.recent import Recent
 from assay.keys.remote import COOL_DOWN_SECONDS, RemoteKeys, Tools
-from assay.model import AlbSource, KeptKeys
+from assay.model import KeptKeys
 from assay.rules.algorithms import AnyKey
 
 MOST_TRIES = 10

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from assay.model import JwksSource, KeySource, PemSource, Profile
+from assay.key_sources import JwksSource, KeySource, PemSource
+from assay.model import Profile
 
 
 def sources_of(profile: Profile) -> tuple[KeySource, ...]:

@@ -7,11 +7,12 @@ from typing import Protocol
 
 import msgspec
 
+from assay.key_sources import HmacSource, InlineJwksSource, KeySource, PemSource, ProjectSource
 from assay.keys import admission, documents, sources
 from assay.keys.flights import Flight
 from assay.keys.keyset import Wanted
 from assay.keys.sealing import WrongRootKey, shared_secret_purpose
-from assay.model import HmacSource, InlineJwksSource, KeySource, PemSource, Profile, ProjectSource
+from assay.model import Profile
 from assay.rules.algorithms import AnyKey, VerificationKey
 
 OpenSecret = Callable[[bytes, str], bytes]

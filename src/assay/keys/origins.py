@@ -8,18 +8,11 @@ from typing import Protocol
 
 import msgspec
 
+from assay.key_sources import DiscoverySource, JwksSource, KeySource, PemMapSource, SpiffeSource, X509MapSource
 from assay.keys import documents, sources
 from assay.keys.documents import DocumentKind
 from assay.keys.fetch import Fetched, FetchFault
-from assay.model import (
-    DiscoverySource,
-    JwksSource,
-    KeySource,
-    PemMapSource,
-    Profile,
-    SpiffeSource,
-    X509MapSource,
-)
+from assay.model import Profile
 from assay.rules.algorithms import VerificationKey
 
 SHORTEST_FRESH_SECONDS = 5 * 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from assay.key_sources import AlbSource, KeySource, ProjectSource
 from assay.keys import alb, local, reports
 from assay.keys.alb import AlbKeys
 from assay.keys.combined import CombinedKeySet, SourceKeys
@@ -16,7 +17,7 @@ from assay.keys.local import GivenKeys, OwnServer, ProjectKeys
 from assay.keys.origins import AlbOrigin, Fetch, Origin, is_document, origin_of
 from assay.keys.recent import Recent
 from assay.keys.remote import RemoteKeys, Time, Tools
-from assay.model import AlbSource, KeySource, Profile, ProjectSource
+from assay.model import Profile
 from assay.store import Store
 
 MAX_PROFILES = 10_000

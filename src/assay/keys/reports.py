@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import msgspec
 
+from assay.key_sources import AlbSource, KeySource, ProjectSource
 from assay.keys import alb, local, sources
 from assay.keys.effective import sources_of
 from assay.keys.health import KeySetHealth
 from assay.keys.local import OwnServer
 from assay.keys.origins import AlbOrigin, Origin, is_document, origin_of
 from assay.keys.remote import background_refresh_at, cool_down, serves_for
-from assay.model import AlbSource, KeptKeys, KeySource, Profile, ProjectSource
+from assay.model import KeptKeys, Profile
 from assay.rules.algorithms import VerificationKey
 
 _NO_PROJECT = "The environment of the source has no signing keys."

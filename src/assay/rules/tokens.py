@@ -14,7 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from assay import errors
-from assay.model import AlbSource, Profile
+from assay.key_sources import AlbSource
+from assay.model import Profile
 from assay.rules import algorithms, jws
 from assay.rules.algorithms import AnyKey
 from assay.rules.jws import Jws, shown

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from assay import errors, ids, store
-from assay.model import Attempt, Factor, Member, Profile, ProjectSource, Session, SessionView
+from assay.key_sources import ProjectSource
+from assay.model import Attempt, Factor, Member, Profile, Session, SessionView
 from assay.rules import claims as custom_claims
 from assay.rules import factors, mapping, session_ids, tokens
 from assay.rules.identity import NewOrganization, NewPerson

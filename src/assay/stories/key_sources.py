@@ -12,9 +12,7 @@ from typing import Any
 import msgspec
 
 from assay import errors, jsontext
-from assay.keys import admission, documents, fetch, sealing, sources
-from assay.keys.effective import sources_of
-from assay.model import (
+from assay.key_sources import (
     AlbSource,
     DiscoverySource,
     HmacSource,
@@ -23,11 +21,13 @@ from assay.model import (
     KeySource,
     PemMapSource,
     PemSource,
-    Profile,
     ProjectSource,
     SpiffeSource,
     X509MapSource,
 )
+from assay.keys import admission, documents, fetch, sealing, sources
+from assay.keys.effective import sources_of
+from assay.model import Profile
 from assay.rules import session_jwt
 from assay.rules.algorithms import HMAC_ALGORITHMS, VerificationKey
 from assay.stories.context import Context

@@ -8,17 +8,8 @@ from typing import Any
 import msgspec
 
 from assay import errors, ids, store
-from assay.model import (
-    Environment,
-    Event,
-    HmacSource,
-    JwksSource,
-    KeySource,
-    KeyType,
-    PemFile,
-    PemSource,
-    Profile,
-)
+from assay.key_sources import HmacSource, JwksSource, KeySource, PemSource
+from assay.model import Environment, Event, KeyType, PemFile, Profile
 from assay.rules import mapping
 from assay.rules.algorithms import DEFAULT_ALGORITHMS, HMAC_ALGORITHMS, OPT_IN_ALGORITHMS
 from assay.stories import key_sources
