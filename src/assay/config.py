@@ -34,8 +34,8 @@ SETTINGS = (
     Setting(
         variable="ASSAY_ROOT_KEY",
         default="",
-        meaning="Seals our private keys: 32 bytes as base64url. Empty: the file PATH.root-key beside the SQLite file,"
-        " made on first need.",
+        meaning="Seals our private keys and shared secrets: 32 bytes as base64url. Empty: the file PATH.root-key beside"
+        " the SQLite file, made on first need.",
         secret=True,
     ),
     Setting(

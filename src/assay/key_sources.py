@@ -74,7 +74,7 @@ class ProjectSource(Source, frozen=True, kw_only=True, tag="project"):
 
 
 class HmacSource(Source, frozen=True, kw_only=True, tag="hmac"):
-    """A shared secret, sealed under the root key and never shown; the profile has no other source then."""
+    """A shared secret, sealed and never shown; the profile has no other source then."""
 
     sealed_secret: bytes
 

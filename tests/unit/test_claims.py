@@ -83,5 +83,9 @@ def test_metadata_holds_twenty_keys_and_4096_bytes() -> None:
     assert len(claims.merge_metadata(twenty, {"0": None, "new": 1})) == 20
     with pytest.raises(errors.MetadataTooManyKeys):
         claims.merge_metadata(twenty, {"one more": 1})
+    largest = {"a": "x" * (4096 - len('{"a":""}'))}
+    assert claims.merge_metadata({}, largest) == largest
+    with pytest.raises(errors.MetadataTooLarge):
+        claims.merge_metadata({}, {"a": largest["a"] + "x"})
     with pytest.raises(errors.MetadataTooLarge):
         claims.merge_metadata({"a": "ü" * 2000}, {"b": "x" * 100})

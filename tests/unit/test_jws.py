@@ -277,6 +277,10 @@ def test_no_detail_and_no_representation_quotes_the_token() -> None:
         (["k" * 500], "['" + "k" * 197 + "…"),
         ([1] * 5000, "[" + "1, " * 19 + "1]"),
         ({"a": {"b": [1]}}, "{'a': {'b': [1]}}"),
+        ([["k" * 500]], "[['" + "k" * 196 + "…"),
+        ([{"a": [1] * 5000}], "[{'a': [" + "1, " * 19 + "1]}]"),
+        (dict.fromkeys("abcdefghijklmnopqrstuvwxyz", 1), str(dict.fromkeys("abcdefghijklmnopqrst", 1))),
+        (7.5, "7.5"),
     ],
 )
 def test_values_are_shown_escaped_and_short(value: object, expected: str) -> None:

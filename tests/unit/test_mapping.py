@@ -347,8 +347,19 @@ def test_a_sound_mapping_has_no_problems(attributes: dict[str, Any], vertical: V
 @pytest.mark.parametrize("value", ["/a/b", "/", {"from": "email"}, {"cel": "claims.email"}, {}], ids=repr)
 @pytest.mark.parametrize("attribute", ["email", "nickname"])
 def test_mappings_whose_meaning_is_not_known_yet_are_refused(attribute: str, value: object) -> None:
-    with pytest.raises(errors.TrustedTokenProfileInvalidRequest, match=f"'{attribute}'"):
+    kind = "an object" if isinstance(value, dict) else "a JSON pointer"
+    with pytest.raises(errors.TrustedTokenProfileInvalidRequest) as refused:
         mapping.check({attribute: value}, "b2b")
+    assert refused.value.message == (
+        f"attribute_mapping maps '{attribute}' to {kind}; this version takes only claim names."
+    )
+
+
+def test_an_unknown_attribute_is_answered_with_those_there_are() -> None:
+    known = "email, email_verified, external_user_id, role_ids, token_id"
+    assert mapping.problems({"email": "email", "nickname": "nick"}, "consumer") == [
+        f"attribute_mapping has 'nickname', which is no attribute; there are {known}."
+    ]
 
 
 def test_external_ids_of_both_verticals_are_refused() -> None:

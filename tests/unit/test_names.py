@@ -102,6 +102,7 @@ def test_other_phone_numbers_are_refused(text: str) -> None:
 
 def test_a_label_is_named_when_it_is_refused() -> None:
     assert names.label("name", "Ada 'the' %_\\ Countess;--") == "Ada 'the' %_\\ Countess;--"
+    assert names.label("name", "x" * 2048) == "x" * 2048
     for text in ("a\x00b", "x" * 2049):
         with pytest.raises(errors.BadRequest, match="name must be text"):
             names.label("name", text)
@@ -131,6 +132,15 @@ def test_a_unique_slug_ends_with_its_suffix_and_is_valid(name: str) -> None:
     assert made.endswith("-0123abcd")
     assert made != names.unique_slug(name, "0123abce")
     assert names.slug(made) == made
+
+
+def test_a_slug_of_two_characters_is_long_enough() -> None:
+    assert names.slug_from("Io") == "io"
+
+
+def test_a_unique_slug_is_as_long_as_a_slug_may_be() -> None:
+    assert names.unique_slug("a" * 200, "0123abcd") == "a" * 119 + "-0123abcd"
+    assert names.unique_slug("a" * 118 + " b", "0123abcd") == "a" * 118 + "-0123abcd"
 
 
 @pytest.mark.parametrize("check", [names.external_id, names.slug, names.phone_number, names.email])
