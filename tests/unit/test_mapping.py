@@ -40,6 +40,37 @@ def refusal(claims: dict[str, Any], attributes: dict[str, Any], vertical: Vertic
     return raised.value.detail
 
 
+OWN_ID = "member-test-01a208a2-7775-7816-9c49-01fdb697237e"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "detail"),
+    [
+        ("token_id", {"a": 1}, "the claim for token_id is not a string: {'a': 1}"),
+        ("token_id", "a\n", "the claim for token_id does not have 1 to 255 printable characters: 'a\\n'"),
+        ("external_member_id", OWN_ID, f"the claim for external_member_id has the form of our own ids: '{OWN_ID}'"),
+        ("email", "nobody", "the claim for email is not an email address: 'nobody'"),
+        ("email", None, "the token has no claim for email, and no external id instead"),
+        ("organization_name", "a\x07", "the claim for organization_name has control characters: 'a\\x07'"),
+        ("role_ids", 7, "the claim for role_ids is not a list of strings: 7"),
+    ],
+    ids=["type", "characters", "own id", "address", "nobody", "name", "roles"],
+)
+def test_the_detail_tells_which_claim_and_what_came(attribute: str, value: object, detail: str) -> None:
+    assert refusal({"it": value}, {"email": "email"} | {attribute: "it"}) == detail
+
+
+def test_the_detail_of_an_organization_and_of_a_jti_names_them() -> None:
+    with pytest.raises(errors.InvalidTokenOrganizationIdClaim) as raised:
+        read({"it": ""}, {"email": "email", "organization_id": "it"})
+    assert raised.value.detail == "the claim for organization_id does not have 1 to 255 printable characters: ''"
+    assert refusal({"jti": "x" * 300}, {"email": "email"}).startswith("the claim for token_id does not have 1 to 255")
+
+
+def test_only_spaces_stand_between_roles() -> None:
+    assert read({"r": "a\tb  c"}, {"email": "email", "role_ids": "r"}).role_ids == ("a\tb", "c")
+
+
 def test_a_b2b_token_with_everything() -> None:
     claims = {
         "user_email": "Ada@Example.COM",

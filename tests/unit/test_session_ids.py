@@ -49,11 +49,11 @@ def test_a_number_is_milliseconds_and_22_random_bits() -> None:
 
     def ones(count: int) -> bytes:
         asked.append(count)
-        return b"\xfe\xff\xfe"[:count] if count == 3 else b"\xff" * count
+        return b"\xfe\xff\xff"[:count] if count == 3 else b"\xff" * count
 
     minted = session_ids.mint(session_ids.EPOCH_MILLISECONDS / 1000 + 5, ones)
     assert asked == [3, 25]
-    assert minted.number == 5000 << 22 | 0x3EFFFE
+    assert minted.number == 5000 << 22 | 0x3EFFFF
     assert base64.urlsafe_b64decode(minted.token) == minted.number.to_bytes(8, "big") + b"\xff" * 25
     tail = hashlib.sha256(b"session id of " + minted.token.encode()).digest()
     assert minted.id_tail == int.from_bytes(tail[:8], "big") >> 6
@@ -84,6 +84,14 @@ def test_an_id_holds_the_number_and_is_a_version_8_uuid() -> None:
     assert parsed.version == 8
     assert parsed.variant == uuid.RFC_4122
     assert session_ids.number_of_id(name, "member", "test") == minted.number
+
+
+@pytest.mark.parametrize("number", [0b1111, 0b10000, 2**63 - 1])
+def test_every_bit_of_a_number_keeps_out_of_version_and_variant(number: int) -> None:
+    name = session_ids.session_id(session(number=number, id_tail=2**58 - 1))
+    parsed = uuid.UUID(name.removeprefix("member-session-test-"))
+    assert (parsed.version, parsed.variant) == (8, uuid.RFC_4122)
+    assert session_ids.number_of_id(name, "member", "test") == number
 
 
 @pytest.mark.parametrize("bit", [0, 57])

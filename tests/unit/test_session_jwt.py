@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from assay import errors
+from assay.model import SessionView
 from assay.rules import session_jwt
+from assay.rules.session_ids import session_id
+from tests import records
 from tests.issuer import encode, make_key, sign
 
 KEY = make_key("RSA", "jwk-test-1", "RS256")
@@ -46,6 +49,51 @@ def test_times_are_utc_to_the_second_whatever_the_machines_zone(zone: str, monke
 
 def test_a_jwt_of_ours_names_its_session() -> None:
     assert read(token()) == session_jwt.SessionClaim(id="member-session-test-1", sealed_token="sealed")
+
+
+def test_the_claims_are_those_of_the_contract() -> None:
+    """Word for word: official clients fail on a missing or misspelled one."""
+    acme = records.organization(ENVIRONMENT_ID, slug="acme")
+    ada = records.member(acme)
+    factor = records.factor(token_id="t-1", last_authenticated_at=NOW - 5)
+    session = records.session(
+        ada,
+        factors=(factor,),
+        custom_claims={"plan": "pro", "iss": "never"},
+        started_at=NOW - 60,
+        last_accessed_at=NOW - 5,
+        expires_at=NOW + 3600,
+    )
+    environment = records.new_project().environments[1]
+    view = SessionView(session=session, member=ada, organization=acme)
+    written = session_jwt.claims(view, environment, "", "sealed", NOW)
+    assert written == {
+        "plan": "pro",
+        "iss": f"stytch.com/{environment.environment_id}",
+        "aud": [environment.environment_id],
+        "sub": ada.member_id,
+        "iat": NOW,
+        "nbf": NOW,
+        "exp": NOW + 300,
+        "https://stytch.com/session": {
+            "id": session_id(session),
+            "started_at": session_jwt.timestamp(NOW - 60),
+            "last_accessed_at": session_jwt.timestamp(NOW - 5),
+            "expires_at": session_jwt.timestamp(NOW + 3600),
+            "attributes": {"ip_address": "", "user_agent": ""},
+            "authentication_factors": [
+                {
+                    "type": "trusted_auth_token",
+                    "delivery_method": "trusted_token_exchange",
+                    "last_authenticated_at": session_jwt.timestamp(NOW - 5),
+                    "trusted_auth_token_factor": {"token_id": "t-1"},
+                }
+            ],
+            "roles": ["stytch_member"],
+            "sealed_token": "sealed",
+        },
+        "https://stytch.com/organization": {"organization_id": acme.organization_id, "slug": "acme"},
+    }
 
 
 def test_the_issuer_is_the_public_url_or_the_project() -> None:

@@ -52,7 +52,7 @@ def test_a_good_token_is_read_and_verified() -> None:
 
 
 def test_only_verify_makes_claims() -> None:
-    with pytest.raises(TypeError, match="only assay"):
+    with pytest.raises(TypeError, match=r"^only assay\.rules\.tokens\.verify makes Claims$"):
         tokens.Claims(read({}), object())
 
 
@@ -255,6 +255,31 @@ def test_identifiers_that_are_no_strings_are_refused(name: str, value: object) -
 
 def test_identifiers_may_be_absent() -> None:
     assert "sub" not in read({"sub": ABSENT, "jti": ABSENT}).unverified_claims
+
+
+@pytest.mark.parametrize(
+    ("claims", "detail"),
+    [
+        ({"iss": "https://other"}, "iss must be 'https://issuer.example/a', but it is 'https://other'"),
+        ({"iss": ABSENT}, "iss must be 'https://issuer.example/a', but there is none"),
+        ({"aud": ["a", "b"]}, "aud must contain 'assay-tests', but it is ['a', 'b']"),
+        ({"aud": ABSENT}, "aud must contain 'assay-tests', but there is none"),
+        ({"exp": ABSENT}, "exp is missing"),
+        ({"nbf": "soon"}, "nbf must be a number, but it is 'soon'"),
+        ({"sub": 7}, "sub must be a string, but it is 7"),
+    ],
+    ids=["issuer", "no issuer", "audience", "no audience", "no end", "time", "subject"],
+)
+def test_the_detail_tells_what_was_expected_and_what_came(claims: dict[str, Any], detail: str) -> None:
+    with pytest.raises(errors.Error) as raised:
+        read(claims)
+    assert raised.value.detail == detail
+
+
+def test_the_detail_of_another_type_names_it() -> None:
+    with pytest.raises(errors.InvalidTrustedAuthToken) as raised:
+        read({}, header={"typ": "logout+jwt"})
+    assert raised.value.detail == "the header's typ is 'logout+jwt', another kind of token"
 
 
 def test_a_hostile_value_is_cut_and_escaped_in_the_detail() -> None:
