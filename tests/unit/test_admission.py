@@ -170,6 +170,11 @@ def test_a_secret_is_for_the_macs_it_is_long_enough_for(size: int, expected: set
     assert secret.algorithms == (expected or {"HS256", "HS384", "HS512"})
 
 
+@pytest.mark.parametrize("secret", [b"{" * 32, b'"kty"' * 8], ids=["a brace", "a word of JWKs"])
+def test_what_only_resembles_a_key_is_a_secret(secret: bytes) -> None:
+    assert admission.shared_secret(secret).secret == secret
+
+
 @pytest.mark.parametrize(
     ("secret", "reason"),
     [
