@@ -49,10 +49,18 @@ def test_rotating_promotes_the_next_key_and_publishes_another(rotate: Run, state
     assert {each.actor for each in events(database) if each.action == "signing_keys.rotated"} == {"cli"}
 
 
+def test_without_a_project_the_keys_of_all_are_listed(run: Run, rotate: Run, project: dict[str, Any]) -> None:
+    rotate()
+    other = run("project", "create", "Other", "--vertical", "consumer", "--json").json()
+    run("keys", "rotate", "--project-id", other["project_id"])
+    listed = run("keys", "list", "--json").json()["keys"]
+    assert {key["project_id"] for key in listed} == {project["project_id"], other["project_id"]}
+
+
 def test_private_halves_are_never_shown(rotate: Run) -> None:
     shown = rotate("--json")
     assert {key for each in shown.json()["keys"] for key in each} == {
-        *("kid", "state", "algorithm", "created_at", "activated_at", "retired_at")
+        *("project_id", "kid", "state", "algorithm", "created_at", "activated_at", "retired_at")
     }
 
 

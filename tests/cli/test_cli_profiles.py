@@ -160,7 +160,22 @@ def test_a_deleted_profile_is_gone(create: Run, on: Run) -> None:
     gone = on("show", "p", "--json")
     assert (gone.code, gone.json()["error_type"]) == (1, "trusted_token_profile_not_found")
     assert on("delete", "p").code == 1
-    assert on("list").out == "This environment trusts nobody yet.\n"
+    assert on("list").out == "Nobody is trusted yet.\n"
+
+
+def test_without_a_project_the_profiles_of_all_are_listed(
+    create: Run, run: Run, on: Run, project: dict[str, Any]
+) -> None:
+    create("--id", "p", *GOOD)
+    other = run("project", "create", "Other", "--vertical", "b2b", "--json").json()
+    whom = ("--name", "Q", "--issuer", "https://issuer.example", "--audience", "acme")
+    run("profile", "create", "--project-id", other["project_id"], "--id", "q", *whom, *GOOD)
+    listed = run("profile", "list", "--json").json()["profiles"]
+    assert {(each["project_id"], each["profile_id"]) for each in listed} == {
+        (project["project_id"], "p"),
+        (other["project_id"], "q"),
+    }
+    assert [each["profile_id"] for each in on("list", "--json").json()["profiles"]] == ["p"]
 
 
 def test_every_change_is_in_the_audit_record_as_done_by_the_command_line(create: Run, on: Run, database: str) -> None:

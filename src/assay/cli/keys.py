@@ -9,7 +9,7 @@ import typer
 
 from assay import errors, store
 from assay.cli import output
-from assay.cli.options import Database, Json, ProjectId
+from assay.cli.options import AnyProjectId, Database, Json, ProjectId
 from assay.cli.running import ACTOR, perform
 from assay.config import ConfigFault
 from assay.keys import sealing
@@ -21,8 +21,8 @@ app = typer.Typer(help="The keys that sign session JWTs, and the root key that s
 
 
 @app.command("list")
-def list_all(*, project_id: ProjectId, database: Database = None, as_json: Json = False) -> None:
-    """List the signing keys of an environment: next, active and retired ones.
+def list_all(*, project_id: AnyProjectId = None, database: Database = None, as_json: Json = False) -> None:
+    """List the signing keys of one environment or all: next, active and retired ones.
 
     The first session, or the first caller who asks for the JWKS, makes them.
     """
@@ -92,9 +92,10 @@ def _new_key(ctx: Context, path: Path | None) -> sealing.RootKey:
 
 
 def _show(keys: list[SigningKey], *, as_json: bool) -> None:
-    titles = ("KID", "STATE", "CREATED", "ACTIVE SINCE", "RETIRED")
+    titles = ("PROJECT ID", "KID", "STATE", "CREATED", "ACTIVE SINCE", "RETIRED")
     rows = [
         (
+            key.environment_id,
             key.kid,
             key.state,
             output.time(key.created_at) or "",
@@ -109,6 +110,7 @@ def _show(keys: list[SigningKey], *, as_json: bool) -> None:
 
 def _key(key: SigningKey) -> dict[str, Any]:
     return {
+        "project_id": key.environment_id,
         "kid": key.kid,
         "state": key.state,
         "algorithm": key.algorithm,

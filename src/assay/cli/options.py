@@ -20,3 +20,11 @@ ProjectId = Annotated[
     str,
     typer.Option("--project-id", metavar="ID", help="The environment, by its id as `assay project list` shows it."),
 ]
+AnyProjectId = Annotated[
+    str | None,
+    typer.Option(
+        "--project-id",
+        metavar="ID",
+        help="The environment, by its id as `assay project list` shows it. Without it: all.",
+    ),
+]

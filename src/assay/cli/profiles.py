@@ -11,7 +11,7 @@ import typer
 
 from assay import errors
 from assay.cli import key_sources, output
-from assay.cli.options import Database, Json, ProjectId
+from assay.cli.options import AnyProjectId, Database, Json, ProjectId
 from assay.cli.running import ACTOR, perform
 from assay.keys.effective import sources_of
 from assay.model import Profile
@@ -146,16 +146,22 @@ def create(  # noqa: PLR0913 - one parameter per option
 
 
 @app.command("list")
-def list_all(*, project_id: ProjectId, database: Database = None, as_json: Json = False) -> None:
-    """List the profiles of an environment, each with what is wrong with it."""
+def list_all(*, project_id: AnyProjectId = None, database: Database = None, as_json: Json = False) -> None:
+    """List the profiles of one environment or all, each with what is wrong with it."""
     found = perform(database, lambda ctx: profiles.list_profiles(ctx, project_id))
     document = {"profiles": [_profile(each.profile) | {"problems": each.problems} for each in found]}
     rows = [
-        (each.profile.profile_id, each.profile.name, each.profile.issuer, str(len(each.problems) or "-"))
+        (
+            each.profile.environment_id,
+            each.profile.profile_id,
+            each.profile.name,
+            each.profile.issuer,
+            str(len(each.problems) or "-"),
+        )
         for each in found
     ]
-    lines = output.table(("PROFILE ID", "NAME", "ISSUER", "PROBLEMS"), rows)
-    output.show(document, lines if rows else ["This environment trusts nobody yet."], as_json=as_json)
+    lines = output.table(("PROJECT ID", "PROFILE ID", "NAME", "ISSUER", "PROBLEMS"), rows)
+    output.show(document, lines if rows else ["Nobody is trusted yet."], as_json=as_json)
 
 
 @app.command("show")

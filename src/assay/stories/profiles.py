@@ -15,7 +15,7 @@ from assay.rules.algorithms import DEFAULT_ALGORITHMS, HMAC_ALGORITHMS, OPT_IN_A
 from assay.stories import key_sources
 from assay.stories.context import Context
 from assay.stories.key_sources import GivenSource
-from assay.stories.projects import require_environment
+from assay.stories.projects import list_projects, require_environment
 
 LONGEST_LEEWAY_SECONDS = 300
 LONGEST_STALE_LIMIT_SECONDS = 7 * 24 * 3600
@@ -112,11 +112,17 @@ async def create_profile(
     return report
 
 
-async def list_profiles(ctx: Context, environment_id: str) -> list[ProfileReport]:
-    """All profiles of an environment, oldest first, with their problems. Raises ProjectNotFound."""
-    environment = await require_environment(ctx, environment_id)
-    profiles = await ctx.store.profiles(environment_id)
-    return [ProfileReport(profile=profile, problems=problems(ctx, environment, profile)) for profile in profiles]
+async def list_profiles(ctx: Context, environment_id: str | None) -> list[ProfileReport]:
+    """All profiles of one environment (None: of all), oldest first, with their problems. Raises ProjectNotFound."""
+    if environment_id is None:
+        environments = [each for listing in await list_projects(ctx) for each in listing.environments]
+    else:
+        environments = [await require_environment(ctx, environment_id)]
+    return [
+        ProfileReport(profile=profile, problems=problems(ctx, environment, profile))
+        for environment in environments
+        for profile in await ctx.store.profiles(environment.environment_id)
+    ]
 
 
 async def show_profile(ctx: Context, environment_id: str, profile_id: str) -> ProfileReport:

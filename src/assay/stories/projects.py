@@ -127,8 +127,10 @@ async def jwks(ctx: Context, environment_id: str) -> list[dict[str, Any]]:
     return await ctx.signer.published(await require_environment(ctx, environment_id))
 
 
-async def list_keys(ctx: Context, environment_id: str) -> list[SigningKey]:
-    """The signing keys of an environment, oldest first. Raises ProjectNotFound."""
+async def list_keys(ctx: Context, environment_id: str | None) -> list[SigningKey]:
+    """The signing keys of one environment (None: of all), oldest first. Raises ProjectNotFound."""
+    if environment_id is None:
+        return await ctx.store.all_signing_keys()
     await require_environment(ctx, environment_id)
     return await ctx.store.signing_keys(environment_id)
 
