@@ -1,4 +1,4 @@
-"""The pieces put together: settings become a context, and a context becomes the ASGI application."""
+"""The pieces put together: settings become the context that stories, the API and the command line work in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from assay.api.server import ServerApi
 from assay.config import Settings
 from assay.keys import sealing
 from assay.keys.fetch import Fetcher
@@ -48,10 +47,3 @@ async def open_context(
             seal=store_secret.seal,
             clock=clock,
         )
-
-
-@asynccontextmanager
-async def build(settings: Settings, *, clock: Callable[[], float] = time.time) -> AsyncIterator[ServerApi]:
-    """The ASGI application over a context of its own, which closes with the block. Raises as :func:`open_context`."""
-    async with open_context(settings, clock=clock) as context:
-        yield ServerApi(context)

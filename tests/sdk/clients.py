@@ -15,7 +15,8 @@ from stytch import B2BClient, Client
 from stytch.core.response_base import StytchError, StytchErrorDetails
 
 from assay import config
-from assay.app import build
+from assay.api.server import ServerApi
+from assay.app import open_context
 from tests.issuer import Issuer
 from tests.process import Assay, Server
 
@@ -108,8 +109,8 @@ async def jwt_of_ten_minutes_ago(service: Service, route: str, session_token: st
     """A session JWT that ran out, made by a second Assay over the same database whose clock is slow."""
     settings = config.read(service.assay.environ)
     credentials = service.b2b if "b2b" in route else service.consumer
-    async with build(settings, clock=lambda: time.time() - 600) as application:
-        transport = httpx.ASGITransport(application)
+    async with open_context(settings, clock=lambda: time.time() - 600) as context:
+        transport = httpx.ASGITransport(ServerApi(context))
         async with httpx.AsyncClient(transport=transport, base_url="http://assay", auth=credentials) as client:
             answer = await client.post(route, json={"session_token": session_token})
     assert answer.status_code == 200, answer.text

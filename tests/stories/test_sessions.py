@@ -397,6 +397,18 @@ async def test_a_member_enters_another_organization_by_its_verified_address(worl
     assert await world.authenticate(session_token=entered.session_token)
 
 
+async def test_a_revoked_secret_enters_nowhere(world: World) -> None:
+    beta = await world.add_organization(slug="beta")
+    await world.add_member(beta, email="ada@example.com")
+    granted = await log_in(world, {"email_verified": True})
+    secret = world.call.caller.secret
+    await world.ctx.store.write(
+        RevokeSecret(environment_id=world.environment_id, secret_id=secret.secret_id, revoked_at=records.NOW)
+    )
+    with pytest.raises(errors.UnauthorizedCredentials):
+        await exchange_into(world, granted, "beta")
+
+
 async def test_an_unverified_address_enters_nowhere(world: World) -> None:
     beta = await world.add_organization(slug="beta")
     await world.add_member(beta, email="ada@example.com")

@@ -54,18 +54,6 @@ class Wanted(msgspec.Struct, frozen=True):
     header: Mapping[str, Any] = NO_HEADER
 
 
-class StaticKeySet:
-    """Keys that are what they are: for tests and for whoever has keys already."""
-
-    def __init__(self, keys: Sequence[AnyKey]) -> None:
-        self._keys = keys
-
-    async def find(self, kid: str | None, algorithm: str, header: Mapping[str, Any] = NO_HEADER) -> Sequence[AnyKey]:
-        """As ``KeySet.find`` says; never fails."""
-        del header
-        return choose(self._keys, kid, algorithm)
-
-
 def choose(keys: Sequence[AnyKey], kid: str | None, algorithm: str) -> Sequence[AnyKey]:
     """The key that the token names, else those that have no name, else (no kid in the token) all that fit.
 

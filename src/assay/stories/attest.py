@@ -107,9 +107,7 @@ async def _attest(asked: Asked) -> Granted:
             return await _attest_once(asked)
         except store.Stale:
             # The secret may be what went stale; all else is read again by the next try.
-            caller = asked.call.caller
-            if not await asked.ctx.store.secret_is_live(caller.environment.environment_id, caller.secret.secret_id):
-                raise errors.UnauthorizedCredentials from None
+            await opening.require_secret(asked.ctx, asked.call)
     raise errors.StoreUnavailable(detail=f"an attest lost {MAX_TRIES} races in a row")
 
 

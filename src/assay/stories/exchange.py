@@ -34,7 +34,7 @@ async def exchange(ctx: Context, call: Call, request: ExchangeRequest) -> Grante
     """A new session in the target organization; the old one lives on.
 
     Raises OrganizationNotFound, MemberHasNoVerifiedEmail, MemberNotFound, InsufficientFactorsForSessionExchange,
-    InsufficientFactors, and what opening a session raises.
+    InsufficientFactors, UnauthorizedCredentials, and what opening a session raises.
     """
     opening.check_duration(request.session_duration_minutes)
     claims = request.session_custom_claims or {}
@@ -53,7 +53,8 @@ async def exchange(ctx: Context, call: Call, request: ExchangeRequest) -> Grante
             view = SessionView(session=source.view.session, member=member, organization=organization)
             return await _start(ctx, call, view, carried, claims, request.session_duration_minutes)
         except (store.Stale, store.Conflict):
-            continue
+            # The secret may be what went stale; all else is read again by the next try.
+            await opening.require_secret(ctx, call)
     raise errors.StoreUnavailable(detail=f"an exchange lost {MAX_TRIES} races in a row")
 
 

@@ -172,6 +172,12 @@ def extended(session: Session, minutes: int | None, claims: dict[str, Any] | Non
     )
 
 
+async def require_secret(ctx: Context, call: Call) -> None:
+    """Raise UnauthorizedCredentials if the caller's secret was revoked since it was read (decisions D29)."""
+    if not await ctx.store.secret_is_live(call.environment.environment_id, call.caller.secret.secret_id):
+        raise errors.UnauthorizedCredentials
+
+
 def details_of(view: SessionView, environment: Environment) -> SessionDetails:
     """The session as callers see it."""
     return SessionDetails(

@@ -75,7 +75,7 @@ async def authenticate(ctx: Context, call: Call, request: AuthenticateRequest) -
             return await opening.grant(ctx, call, await _access(ctx, call, request, opened), granting_roles=granting)
         except store.Stale:
             # Somebody changed or revoked it meanwhile; the next reading tells which.
-            await _require_secret(ctx, call)
+            await opening.require_secret(ctx, call)
     raise errors.StoreUnavailable(detail=f"an authenticate lost {MAX_TRIES} races in a row")
 
 
@@ -158,11 +158,6 @@ async def _access(ctx: Context, call: Call, request: AuthenticateRequest, opened
     )
     await ctx.store.write(write)
     return Opened(view=msgspec.structs.replace(opened.view, session=after), token=opened.token)
-
-
-async def _require_secret(ctx: Context, call: Call) -> None:
-    if not await ctx.store.secret_is_live(call.environment.environment_id, call.caller.secret.secret_id):
-        raise errors.UnauthorizedCredentials
 
 
 def _authorization(call: Call, view: SessionView, check: AuthorizationCheck | None) -> tuple[str, ...] | None:
