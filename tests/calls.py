@@ -6,8 +6,10 @@ import msgspec
 
 from assay.model import Caller, Member, Vertical
 from assay.store import Store
-from assay.stories.context import Actor, Call
+from assay.stories.context import Actor, Call, Operator
 from tests import records
+
+OPERATOR = Operator(name="tests")
 
 
 class Clock:

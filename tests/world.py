@@ -30,6 +30,7 @@ from assay.app import open_context
 from assay.model import Caller, Organization, Vertical
 from assay.stories import organizations, profiles, projects
 from assay.stories.context import Call, Context
+from tests.calls import OPERATOR
 from tests.issuer import AUDIENCE, Issuer, make_key
 
 NOW = 1_780_000_000
@@ -117,7 +118,7 @@ async def open_world(folder: Path, environ: dict[str, str] | None = None) -> Asy
 
 
 async def _tenant(context: Context, vertical: Vertical, issuer: Issuer) -> Tenant:
-    made = await projects.create_project(context, f"Test {vertical}", vertical, actor="tests")
+    made = await projects.create_project(context, f"Test {vertical}", vertical, by=OPERATOR)
     environment_id = made.environment.environment_id
     profile = profiles.ProfileCreate(
         profile_id=PROFILE_ID,
@@ -128,6 +129,6 @@ async def _tenant(context: Context, vertical: Vertical, issuer: Issuer) -> Tenan
         attribute_mapping={"email": "email", "token_id": "jti"},
         can_jit_provision=True,
     )
-    await profiles.create_profile(context, environment_id, profile, actor="tests", allow_problems=False)
+    await profiles.create_profile(context, environment_id, profile, by=OPERATOR, allow_problems=False)
     caller = await projects.authenticate_caller(context, environment_id, made.secret)
     return Tenant(environment_id, made.secret, caller)

@@ -11,6 +11,7 @@ import pytest
 
 from assay.rules.algorithms import DEFAULT_ALGORITHMS
 from assay.stories import key_sources, profiles
+from tests.calls import OPERATOR
 from tests.certificates import certificate
 from tests.issuer import AUDIENCE, Issuer, IssuerKey, make_key, serving, sign
 from tests.world import World, open_world
@@ -56,7 +57,7 @@ async def trust(world: World, *sources: dict[str, Any], issuer: str = "https://i
         can_jit_provision=True,
         **(usual | members),
     )
-    await profiles.create_profile(world.context, world.b2b.project_id, request, actor="tests", allow_problems=False)
+    await profiles.create_profile(world.context, world.b2b.project_id, request, by=OPERATOR, allow_problems=False)
 
 
 async def attest(world: World, token: str) -> httpx.Response:
@@ -98,7 +99,7 @@ async def test_during_a_migration_keys_of_either_source_verify(world: World) -> 
     assert await verdict(world, minted(world, NEW, "ES256")) == "granted"
     assert await verdict(world, forged(world, OLD, "RS256")) == "invalid_trusted_auth_token"
     after = profiles.ProfileUpdate(key_sources=key_sources.read([inline(NEW)]))
-    await profiles.update_profile(world.context, world.b2b.project_id, "p", after, actor="tests", allow_problems=False)
+    await profiles.update_profile(world.context, world.b2b.project_id, "p", after, by=OPERATOR, allow_problems=False)
     assert await verdict(world, minted(world, OLD, "RS256")) == "invalid_trusted_auth_token"
     assert await verdict(world, minted(world, NEW, "ES256")) == "granted"
 
@@ -178,7 +179,7 @@ async def test_an_algorithm_beyond_the_default_is_accepted_by_opt_in_alone(
     await trust(world, inline(key, NEW))
     assert await verdict(world, minted(world, key, algorithm)) == "invalid_trusted_auth_token"
     change = profiles.ProfileUpdate(algorithms=(*DEFAULT_ALGORITHMS, algorithm))
-    await profiles.update_profile(world.context, world.b2b.project_id, "p", change, actor="tests", allow_problems=False)
+    await profiles.update_profile(world.context, world.b2b.project_id, "p", change, by=OPERATOR, allow_problems=False)
     assert await verdict(world, minted(world, key, algorithm)) == "granted"
     assert await verdict(world, minted(world, NEW, "ES256")) == "granted"
 

@@ -11,6 +11,7 @@ import pytest
 from assay.api.server import ROUTES
 from assay.stories import members, organizations, projects, users
 from tests.api.asgi import ask, basic, chunks, credentials
+from tests.calls import OPERATOR
 from tests.world import World
 
 ATTEST = "/v1/b2b/sessions/attest"
@@ -67,7 +68,7 @@ async def test_right_credentials_count_only_when_they_are_sent_once_and_well_for
 
 
 async def test_a_revoked_secret_opens_nothing_from_then_on(world: World) -> None:
-    await projects.revoke_secret(world.context, world.b2b.project_id, world.b2b.caller.secret.secret_id, actor="tests")
+    await projects.revoke_secret(world.context, world.b2b.project_id, world.b2b.caller.secret.secret_id, by=OPERATOR)
     assert (await ask(world.app, "GET", "/v1/debug/whoami", headers=[credentials(world.b2b)])).status == 401
 
 

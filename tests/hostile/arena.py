@@ -20,6 +20,7 @@ import httpx
 from assay import config
 from assay.app import open_context
 from assay.stories import profiles, projects
+from tests.calls import OPERATOR
 from tests.hostile.forging import INVALID, PINNED, Forge
 from tests.hostile.keyserver import KeyServer, Trap, document
 from tests.issuer import AUDIENCE, Issuer, IssuerKey, make_key
@@ -200,7 +201,7 @@ def open_arena(folder: Path) -> Iterator[Arena]:
 async def _set_up(assay: Assay, url: str) -> list[Credentials]:
     """Two projects, the first with the profile that judges; their credentials."""
     async with open_context(config.read(assay.environ)) as context:
-        made = [await projects.create_project(context, name, "b2b", actor="tests") for name in ("Arena", "Rival")]
+        made = [await projects.create_project(context, name, "b2b", by=OPERATOR) for name in ("Arena", "Rival")]
         found = [Credentials(each.environment.environment_id, each.secret) for each in made]
     await _add_profile(assay, found[0].project_id, PROFILE, {"issuer": url, "jwks_url": url + JWKS_PATH})
     return found
@@ -209,7 +210,7 @@ async def _set_up(assay: Assay, url: str) -> list[Credentials]:
 async def _change_profile(assay: Assay, environment_id: str, profile_id: str, changes: dict[str, Any]) -> None:
     change = profiles.ProfileUpdate(**changes)
     async with open_context(config.read(assay.environ)) as context:
-        await profiles.update_profile(context, environment_id, profile_id, change, actor="tests", allow_problems=True)
+        await profiles.update_profile(context, environment_id, profile_id, change, by=OPERATOR, allow_problems=True)
 
 
 async def _add_profile(assay: Assay, environment_id: str, profile_id: str, changes: dict[str, Any]) -> list[str]:
@@ -223,7 +224,7 @@ async def _add_profile(assay: Assay, environment_id: str, profile_id: str, chang
     }
     request = profiles.ProfileCreate(**(usual | changes))
     async with open_context(config.read(assay.environ)) as context:
-        report = await profiles.create_profile(context, environment_id, request, actor="tests", allow_problems=True)
+        report = await profiles.create_profile(context, environment_id, request, by=OPERATOR, allow_problems=True)
         return report.problems
 
 

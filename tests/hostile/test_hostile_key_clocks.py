@@ -17,6 +17,7 @@ from assay.api.server import ServerApi
 from assay.app import open_context
 from assay.keys.fetch import Fetcher, FetchFault
 from assay.stories import profiles
+from tests.calls import OPERATOR
 from tests.hostile.arena import ATTEST
 from tests.hostile.keyserver import KeyServer, document, raw
 from tests.issuer import AUDIENCE, Issuer, IssuerKey, make_key
@@ -90,7 +91,7 @@ async def timed(server: KeyServer, tmp_path: Path) -> AsyncIterator[Timed]:
             can_jit_provision=True,
         )
         environment_id = world.b2b.project_id
-        await profiles.create_profile(world.context, environment_id, request, actor="tests", allow_problems=False)
+        await profiles.create_profile(world.context, environment_id, request, by=OPERATOR, allow_problems=False)
         made = Timed(world, server, tmp_path)
         made.publish(OLD)
         assert await made.verdict(OLD) == "granted"

@@ -16,7 +16,7 @@ from assay.model import Profile
 from assay.store import Store
 from assay.stories import key_sources, profiles
 from assay.stories.profiles import ProfileCreate, ProfileReport, ProfileUpdate
-from tests.calls import Clock
+from tests.calls import OPERATOR, Clock
 from tests.issuer import IssuerKey, make_key
 from tests.records import new_project
 from tests.stories.attesting import ROOT_KEY, World, make_world
@@ -60,7 +60,7 @@ async def create(world: World, *sources: dict[str, Any], allow_problems: bool = 
         usual["key_sources"] = key_sources.read(sources)
     request = ProfileCreate(**(usual | members))
     return await profiles.create_profile(
-        world.ctx, world.environment_id, request, actor="tests", allow_problems=allow_problems
+        world.ctx, world.environment_id, request, by=OPERATOR, allow_problems=allow_problems
     )
 
 
@@ -68,7 +68,7 @@ async def update(world: World, *sources: dict[str, Any], **members: Any) -> Prof
     given = {"key_sources": key_sources.read(sources)} if sources else {}
     change = ProfileUpdate(**(given | members))
     report = await profiles.update_profile(
-        world.ctx, world.environment_id, "p", change, actor="tests", allow_problems=False
+        world.ctx, world.environment_id, "p", change, by=OPERATOR, allow_problems=False
     )
     return report.profile
 

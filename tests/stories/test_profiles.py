@@ -11,7 +11,7 @@ from assay import errors
 from assay.store import Store
 from assay.stories import profiles
 from assay.stories.profiles import ProfileCreate, ProfileReport, ProfileUpdate
-from tests.calls import Clock
+from tests.calls import OPERATOR, Clock
 from tests.issuer import make_key
 from tests.stories.attesting import World, make_world
 
@@ -28,14 +28,12 @@ async def create(world: World, **members: Any) -> ProfileReport:
     usual: dict[str, Any] = {"name": "P", "issuer": "https://issuer.example", "audience": "a", "profile_id": "p"}
     keys = {} if members.keys() & {"jwks_url", "pem_files"} else {"jwks_url": URL}
     request = ProfileCreate(**(usual | keys | members))
-    return await profiles.create_profile(world.ctx, world.environment_id, request, actor="tests", allow_problems=True)
+    return await profiles.create_profile(world.ctx, world.environment_id, request, by=OPERATOR, allow_problems=True)
 
 
 async def update(world: World, **members: Any) -> ProfileReport:
     change = ProfileUpdate(**members)
-    return await profiles.update_profile(
-        world.ctx, world.environment_id, "p", change, actor="tests", allow_problems=True
-    )
+    return await profiles.update_profile(world.ctx, world.environment_id, "p", change, by=OPERATOR, allow_problems=True)
 
 
 Invalid = errors.TrustedTokenProfileInvalidRequest

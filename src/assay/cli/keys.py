@@ -10,7 +10,7 @@ import typer
 from assay import errors, store
 from assay.cli import output
 from assay.cli.options import AnyProjectId, Database, Json, ProjectId
-from assay.cli.running import ACTOR, perform
+from assay.cli.running import OPERATOR, perform
 from assay.config import ConfigFault
 from assay.keys import sealing
 from assay.model import SigningKey
@@ -35,7 +35,7 @@ def rotate(*, project_id: ProjectId, database: Database = None, as_json: Json = 
 
     The retired key stays published for 30 days. No session ends.
     """
-    _show(perform(database, lambda ctx: projects.rotate_keys(ctx, project_id, actor=ACTOR)), as_json=as_json)
+    _show(perform(database, lambda ctx: projects.rotate_keys(ctx, project_id, by=OPERATOR)), as_json=as_json)
 
 
 @app.command("rewrap")

@@ -12,7 +12,7 @@ import typer
 from assay import errors
 from assay.cli import key_sources, output
 from assay.cli.options import AnyProjectId, Database, Json, ProjectId
-from assay.cli.running import ACTOR, perform
+from assay.cli.running import OPERATOR, perform
 from assay.keys.effective import sources_of
 from assay.model import Profile
 from assay.rules.algorithms import DEFAULT_ALGORITHMS, OPT_IN_ALGORITHMS
@@ -138,7 +138,7 @@ def create(  # noqa: PLR0913 - one parameter per option
     report = perform(
         database,
         lambda ctx: _advised(
-            profiles.create_profile(ctx, project_id, request, actor=ACTOR, allow_problems=allow_problems)
+            profiles.create_profile(ctx, project_id, request, by=OPERATOR, allow_problems=allow_problems)
         ),
     )
     lines = [f"Created the profile {report.profile.profile_id}.", "", *_lines(report), "", *_next(database)]
@@ -243,7 +243,7 @@ def update(  # noqa: PLR0913 - one parameter per option
     report = perform(
         database,
         lambda ctx: _advised(
-            profiles.update_profile(ctx, project_id, profile_id, change, actor=ACTOR, allow_problems=allow_problems)
+            profiles.update_profile(ctx, project_id, profile_id, change, by=OPERATOR, allow_problems=allow_problems)
         ),
     )
     output.show(_document(report), [f"Changed the profile {profile_id}.", "", *_lines(report)], as_json=as_json)
@@ -252,7 +252,7 @@ def update(  # noqa: PLR0913 - one parameter per option
 @app.command("delete")
 def delete(profile_id: ProfileId, *, project_id: ProjectId, database: Database = None, as_json: Json = False) -> None:
     """Trust the profile no longer. Sessions that it started live on until they end or are revoked."""
-    perform(database, lambda ctx: profiles.delete_profile(ctx, project_id, profile_id, actor=ACTOR))
+    perform(database, lambda ctx: profiles.delete_profile(ctx, project_id, profile_id, by=OPERATOR))
     document = {"profile_id": profile_id, "deleted": True}
     output.show(document, [f"Deleted the profile {profile_id}."], as_json=as_json)
 

@@ -8,7 +8,7 @@ import typer
 
 from assay.cli import output
 from assay.cli.options import Database, Json, ProjectId
-from assay.cli.running import ACTOR, perform
+from assay.cli.running import OPERATOR, perform
 from assay.model import Kind, Secret, Vertical
 from assay.stories import projects
 from assay.stories.projects import NewProject, ProjectListing
@@ -39,7 +39,7 @@ def create(
     The secret is shown this once; `assay project secret create` makes another.
     """
     kind: Kind = "live" if live else "test"
-    made = perform(database, lambda ctx: projects.create_project(ctx, name, vertical, kind=kind, actor=ACTOR))
+    made = perform(database, lambda ctx: projects.create_project(ctx, name, vertical, kind=kind, by=OPERATOR))
     output.show(_new_project(made), _new_project_lines(made, database), as_json=as_json)
 
 
@@ -53,7 +53,7 @@ def list_all(*, database: Database = None, as_json: Json = False) -> None:
 @secrets.command("create")
 def create_secret(*, project_id: ProjectId, database: Database = None, as_json: Json = False) -> None:
     """Make one more secret of an environment, and show it this once."""
-    record, plain = perform(database, lambda ctx: projects.create_secret(ctx, project_id, actor=ACTOR))
+    record, plain = perform(database, lambda ctx: projects.create_secret(ctx, project_id, by=OPERATOR))
     shown = {"secret_id": record.secret_id, "secret": plain}
     lines = ["Created a secret. It is shown only now:", "", *output.fields(shown)]
     output.show(_secret(record) | shown, lines, as_json=as_json)
@@ -80,7 +80,7 @@ def revoke_secret(
     as_json: Json = False,
 ) -> None:
     """Revoke a secret: from now on it opens nothing, on every server at once."""
-    perform(database, lambda ctx: projects.revoke_secret(ctx, project_id, secret_id, actor=ACTOR))
+    perform(database, lambda ctx: projects.revoke_secret(ctx, project_id, secret_id, by=OPERATOR))
     document = {"secret_id": secret_id, "revoked": True}
     output.show(document, [f"Revoked the secret {secret_id}."], as_json=as_json)
 

@@ -12,9 +12,9 @@ from assay.app import open_context
 from assay.config import ConfigFault, Settings
 from assay.keys.sealing import WrongRootKey
 from assay.store.opening import SchemaTooNew, StoreFault
-from assay.stories.context import Context
+from assay.stories.context import Context, Operator
 
-ACTOR = "cli"
+OPERATOR = Operator(name="cli")
 """Who did it, in the audit events of everything that the command line changes."""
 
 EXPECTED = (errors.Error, ConfigFault, WrongRootKey, StoreFault)

@@ -15,13 +15,13 @@ from assay.config import ConfigFault, Settings
 from assay.demo import issuer
 from assay.model import Organization, Vertical
 from assay.stories import organizations, profiles, projects
-from assay.stories.context import Call, Context
+from assay.stories.context import Call, Context, Operator
 from assay.stories.organizations import OrganizationCreate
 from assay.stories.profiles import ProfileCreate, ProfileUpdate
 
 PROFILE_ID = "vercel_jwt"
 ORGANIZATION_SLUG = "acme"
-ACTOR = "demo"
+OPERATOR = Operator(name="demo")
 
 _EXTERNAL_ID: dict[Vertical, str] = {"b2b": "external_member_id", "consumer": "external_user_id"}
 _NAMES: dict[Vertical, str] = {"b2b": "Demo", "consumer": "Demo Consumer"}
@@ -101,14 +101,14 @@ async def _project(ctx: Context, vertical: Vertical, kept: Credentials | None) -
             pass
         else:
             return kept
-    made = await projects.create_project(ctx, _NAMES[vertical], vertical, actor=ACTOR)
+    made = await projects.create_project(ctx, _NAMES[vertical], vertical, by=OPERATOR)
     return Credentials(project_id=made.environment.environment_id, secret=made.secret, public_token=made.public_token)
 
 
 async def _profile(ctx: Context, vertical: Vertical, project_id: str, jwks_url: str) -> None:
     change = ProfileUpdate(jwks_url=jwks_url)
     try:
-        await profiles.update_profile(ctx, project_id, PROFILE_ID, change, actor=ACTOR, allow_problems=False)
+        await profiles.update_profile(ctx, project_id, PROFILE_ID, change, by=OPERATOR, allow_problems=False)
     except errors.TrustedTokenProfileNotFound:
         request = ProfileCreate(
             profile_id=PROFILE_ID,
@@ -119,7 +119,7 @@ async def _profile(ctx: Context, vertical: Vertical, project_id: str, jwks_url: 
             attribute_mapping={"email": "user_email", "token_id": "jti", _EXTERNAL_ID[vertical]: "global_user_id"},
             can_jit_provision=True,
         )
-        await profiles.create_profile(ctx, project_id, request, actor=ACTOR, allow_problems=False)
+        await profiles.create_profile(ctx, project_id, request, by=OPERATOR, allow_problems=False)
 
 
 async def _organization(ctx: Context, credentials: Credentials) -> Organization:

@@ -6,6 +6,7 @@ from assay.errors.base import Error as Error
 from assay.errors.base import ErrorKind as ErrorKind
 from assay.errors.base import all_errors as all_errors
 from assay.errors.directory import *  # noqa: F403 - the tree is one name space: errors.MemberNotFound
+from assay.errors.management import *  # noqa: F403
 from assay.errors.requests import *  # noqa: F403
 from assay.errors.sessions import *  # noqa: F403
 from assay.errors.tokens import *  # noqa: F403

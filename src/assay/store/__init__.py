@@ -19,19 +19,39 @@ from assay.model import (
     Attempt,
     Caller,
     Environment,
+    EnvironmentCounts,
     Event,
+    JwtTemplate,
     KeptKeys,
     Member,
+    NumberedEvent,
     Organization,
     Profile,
     Project,
+    PublicToken,
+    RedirectUrl,
     Secret,
     Session,
     SessionView,
     SigningKey,
     SubjectKind,
     User,
+    WorkspaceKey,
 )
+from assay.rules.permissions import Policy
+from assay.store.operator_writes import ConfigureEnvironment as ConfigureEnvironment
+from assay.store.operator_writes import CreateEnvironment as CreateEnvironment
+from assay.store.operator_writes import CreatePublicToken as CreatePublicToken
+from assay.store.operator_writes import CreateWorkspaceKey as CreateWorkspaceKey
+from assay.store.operator_writes import DeleteEnvironment as DeleteEnvironment
+from assay.store.operator_writes import DeleteProject as DeleteProject
+from assay.store.operator_writes import DeletePublicToken as DeletePublicToken
+from assay.store.operator_writes import ErasePerson as ErasePerson
+from assay.store.operator_writes import RenameProject as RenameProject
+from assay.store.operator_writes import RevokeSessionsWhere as RevokeSessionsWhere
+from assay.store.operator_writes import RevokeWorkspaceKey as RevokeWorkspaceKey
+from assay.store.operator_writes import TouchSecret as TouchSecret
+from assay.store.operator_writes import TouchWorkspaceKey as TouchWorkspaceKey
 from assay.store.writes import CreateMember as CreateMember
 from assay.store.writes import CreateOrganization as CreateOrganization
 from assay.store.writes import CreateProfile as CreateProfile
@@ -62,6 +82,8 @@ from assay.store.writes import Write as Write
 
 UniqueKey = Literal[
     "project_slug",
+    "environment_slug",
+    "live_environment",
     "profile_id",
     "organization_slug",
     "organization_external_id",
@@ -107,6 +129,17 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     after: str | None = None
 
 
+# ---------------------------------------------------------------- what configures an environment
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator has set for an environment; ``policy`` is None as long as it is the default one."""
+
+    policy: Policy | None = None
+    jwt_templates: tuple[JwtTemplate, ...] = ()
+    redirect_urls: tuple[RedirectUrl, ...] = ()
+
+
 class Store(Protocol):
     """What a store promises. One conformance suite (``tests/store``) runs on every implementation."""
 
@@ -133,6 +166,12 @@ class Store(Protocol):
     async def secret_is_live(self, environment_id: str, secret_id: str) -> bool:
         """Whether the secret still opens the environment."""
 
+    async def workspace_key(self, workspace_key_id: str) -> WorkspaceKey | None:
+        """The key with this id, if it is live."""
+
+    async def workspace_keys(self) -> list[WorkspaceKey]:
+        """All workspace keys, revoked ones included, oldest first."""
+
     async def projects(self) -> list[Project]:
         """All projects, oldest first."""
 
@@ -141,6 +180,21 @@ class Store(Protocol):
 
     async def environments(self, project_id: str) -> list[Environment]:
         """The environments of a project, oldest first."""
+
+    async def project_by_slug(self, slug: str) -> Project | None:
+        """One project by its slug."""
+
+    async def environment_by_slug(self, project_slug: str, environment_slug: str) -> Environment | None:
+        """One environment by the two slugs that name it."""
+
+    async def environment_counts(self, environment_id: str) -> EnvironmentCounts:
+        """How much an environment holds."""
+
+    async def configuration(self, environment_id: str) -> tuple[int, Configuration]:
+        """What is set for an environment and its revision, in one snapshot; (0, defaults) when it is gone."""
+
+    async def public_tokens(self, environment_id: str) -> list[PublicToken]:
+        """The public tokens of an environment, oldest first."""
 
     async def secrets(self, environment_id: str) -> list[Secret]:
         """All secrets of an environment, revoked ones included, oldest first."""
@@ -217,7 +271,13 @@ class Store(Protocol):
     ) -> list[Session]:
         """Live sessions of one subject at ``now``, oldest first."""
 
+    async def sessions_alive(self, now: int) -> dict[str, int]:
+        """Live sessions at ``now`` by environment. It counts them all, so it runs beside everything else."""
+
     # -- records
+
+    async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
+        """Events of one environment (None: of all) with a greater number, oldest first."""
 
     async def attempts(self, environment_id: str, limit: int) -> list[Attempt]:
         """The newest attempts, newest first."""

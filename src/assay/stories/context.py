@@ -39,6 +39,25 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     session_roles: tuple[str, ...]
 
 
+class Operator(msgspec.Struct, frozen=True, kw_only=True):
+    """Who changes the configuration: a workspace key under a request id, or the command line under none."""
+
+    name: str
+    request_id: str = ""
+
+    def event(self, environment_id: str | None, action: str, target: str, now: int, **details: object) -> Event:
+        """The audit line of a change made by this operator at ``now`` (seconds)."""
+        return Event(
+            environment_id=environment_id,
+            action=action,
+            target=target,
+            actor=self.name,
+            request_id=self.request_id,
+            details=details,
+            created_at=now,
+        )
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One authenticated request: who calls, under which request id, and with whose permissions (None: all)."""
 

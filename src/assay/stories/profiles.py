@@ -9,11 +9,11 @@ import msgspec
 
 from assay import errors, ids, store
 from assay.key_sources import HmacSource, JwksSource, KeySource, PemSource
-from assay.model import Environment, Event, KeyType, PemFile, Profile
+from assay.model import Environment, KeyType, PemFile, Profile
 from assay.rules import mapping
 from assay.rules.algorithms import DEFAULT_ALGORITHMS, HMAC_ALGORITHMS, OPT_IN_ALGORITHMS
 from assay.stories import key_sources
-from assay.stories.context import Context
+from assay.stories.context import Context, Operator
 from assay.stories.key_sources import GivenSource
 from assay.stories.projects import list_projects, require_environment
 
@@ -73,7 +73,7 @@ class ProfileReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def create_profile(
-    ctx: Context, environment_id: str, request: ProfileCreate, *, actor: str, allow_problems: bool
+    ctx: Context, environment_id: str, request: ProfileCreate, *, by: Operator, allow_problems: bool
 ) -> ProfileReport:
     """Register whom to trust. Raises ProjectNotFound, TrustedTokenProfileIdAlreadyUsed, and what is wrong with it.
 
@@ -104,7 +104,7 @@ async def create_profile(
         if request.public_key_type not in (None, profile.public_key_type):
             raise _invalid(f"with these key_sources public_key_type is {profile.public_key_type}")
     report = await _report(ctx, environment, profile, allow_problems=allow_problems)
-    event = _event("profile.created", profile, actor, now)
+    event = by.event(environment_id, "profile.created", profile.profile_id, now)
     try:
         await ctx.store.write(store.CreateProfile(profile=profile, events=(event,)))
     except store.Conflict:
@@ -133,7 +133,13 @@ async def show_profile(ctx: Context, environment_id: str, profile_id: str) -> Pr
 
 
 async def update_profile(
-    ctx: Context, environment_id: str, profile_id: str, change: ProfileUpdate, *, actor: str, allow_problems: bool
+    ctx: Context,
+    environment_id: str,
+    profile_id: str,
+    change: ProfileUpdate,
+    *,
+    by: Operator,
+    allow_problems: bool,
 ) -> ProfileReport:
     """Change what is given. Every worker judges by the new version from the commit on (decisions D29).
 
@@ -145,7 +151,7 @@ async def update_profile(
         now = int(ctx.clock())
         after = msgspec.structs.replace(_changed(ctx, environment, before, change), updated_at=now)
         report = await _report(ctx, environment, after, allow_problems=allow_problems)
-        event = _event("profile.updated", after, actor, now, fields=_fields(before, after))
+        event = by.event(environment_id, "profile.updated", after.profile_id, now, fields=_fields(before, after))
         try:
             await ctx.store.write(store.ReplaceProfile(profile=after, events=(event,)))
         except store.Stale:
@@ -154,14 +160,14 @@ async def update_profile(
         return ProfileReport(profile=stored, problems=report.problems)
 
 
-async def delete_profile(ctx: Context, environment_id: str, profile_id: str, *, actor: str) -> None:
+async def delete_profile(ctx: Context, environment_id: str, profile_id: str, *, by: Operator) -> None:
     """Trust it no longer. Sessions it made live on until they end or are revoked.
 
     Raises ProjectNotFound, TrustedTokenProfileNotFound.
     """
     await require_environment(ctx, environment_id)
     profile = await require_profile(ctx, environment_id, profile_id)
-    event = _event("profile.deleted", profile, actor, int(ctx.clock()))
+    event = by.event(environment_id, "profile.deleted", profile.profile_id, int(ctx.clock()))
     write = store.DeleteProfile(environment_id=environment_id, profile_id=profile_id, events=(event,))
     try:
         await ctx.store.write(write)
@@ -294,17 +300,6 @@ def _check_secret_fits(before: Profile, after: Profile) -> None:
 
 def _fields(before: Profile, after: Profile) -> list[str]:
     return [name for name in ProfileUpdate.__struct_fields__ if getattr(before, name) != getattr(after, name)]
-
-
-def _event(action: str, profile: Profile, actor: str, now: int, **details: object) -> Event:
-    return Event(
-        environment_id=profile.environment_id,
-        action=action,
-        target=profile.profile_id,
-        actor=actor,
-        details=details,
-        created_at=now,
-    )
 
 
 def _invalid(message: str) -> errors.TrustedTokenProfileInvalidRequest:

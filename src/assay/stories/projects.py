@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from assay import errors, ids, store
-from assay.model import Caller, Environment, Event, Kind, Project, PublicToken, Secret, SigningKey, Vertical
-from assay.stories.context import Context
+from assay.model import Caller, Environment, Kind, Project, PublicToken, Secret, SigningKey, Vertical
+from assay.stories.context import Context, Operator
 
 _SECRET_BYTES = 32
 _MAX_NAME = 128
@@ -50,7 +50,9 @@ async def authenticate_caller(ctx: Context, project_id: str, secret: str) -> Cal
     return caller
 
 
-async def create_project(ctx: Context, name: str, vertical: Vertical, *, kind: Kind = "test", actor: str) -> NewProject:
+async def create_project(
+    ctx: Context, name: str, vertical: Vertical, *, kind: Kind = "test", by: Operator
+) -> NewProject:
     """A project with a LIVE and a TEST environment (decisions D23), and credentials of the one of ``kind``.
 
     Raises InvalidProjectName, ProjectSlugAlreadyUsed.
@@ -67,7 +69,7 @@ async def create_project(ctx: Context, name: str, vertical: Vertical, *, kind: K
     public_token = PublicToken(
         public_token=f"public-token-{kind}-{ids.uuid7()}", environment_id=shown.environment_id, created_at=now
     )
-    event = _event(ctx, None, "project.created", project.project_id, actor)
+    event = by.event(None, "project.created", project.project_id, int(ctx.clock()))
     write = store.CreateProject(
         project=project, environments=environments, secrets=(secret,), public_tokens=(public_token,), events=(event,)
     )
@@ -94,11 +96,11 @@ async def require_environment(ctx: Context, environment_id: str) -> Environment:
     return environment
 
 
-async def create_secret(ctx: Context, environment_id: str, *, actor: str) -> tuple[Secret, str]:
+async def create_secret(ctx: Context, environment_id: str, *, by: Operator) -> tuple[Secret, str]:
     """One more secret, and its plain text, shown this once. Raises ProjectNotFound."""
     environment = await require_environment(ctx, environment_id)
     secret, plain = new_secret(environment, int(ctx.clock()))
-    event = _event(ctx, environment_id, "secret.created", secret.secret_id, actor)
+    event = by.event(environment_id, "secret.created", secret.secret_id, int(ctx.clock()))
     await ctx.store.write(store.CreateSecret(secret=secret, events=(event,)))
     return secret, plain
 
@@ -109,10 +111,10 @@ async def list_secrets(ctx: Context, environment_id: str) -> list[Secret]:
     return await ctx.store.secrets(environment_id)
 
 
-async def revoke_secret(ctx: Context, environment_id: str, secret_id: str, *, actor: str) -> None:
+async def revoke_secret(ctx: Context, environment_id: str, secret_id: str, *, by: Operator) -> None:
     """From now on the secret opens nothing. Raises ProjectNotFound, SecretNotFound."""
     await require_environment(ctx, environment_id)
-    event = _event(ctx, environment_id, "secret.revoked", secret_id, actor)
+    event = by.event(environment_id, "secret.revoked", secret_id, int(ctx.clock()))
     write = store.RevokeSecret(
         environment_id=environment_id, secret_id=secret_id, revoked_at=int(ctx.clock()), events=(event,)
     )
@@ -135,13 +137,13 @@ async def list_keys(ctx: Context, environment_id: str | None) -> list[SigningKey
     return await ctx.store.signing_keys(environment_id)
 
 
-async def rotate_keys(ctx: Context, environment_id: str, *, actor: str) -> list[SigningKey]:
+async def rotate_keys(ctx: Context, environment_id: str, *, by: Operator) -> list[SigningKey]:
     """The next key signs from now on, and another is made and published (decisions D25).
 
     Raises ProjectNotFound, NextSigningKeyMissing.
     """
     environment = await require_environment(ctx, environment_id)
-    event = _event(ctx, environment_id, "signing_keys.rotated", environment_id, actor)
+    event = by.event(environment_id, "signing_keys.rotated", environment_id, int(ctx.clock()))
     try:
         return await ctx.signer.rotate(environment, event)
     except store.Stale:
@@ -182,7 +184,3 @@ def _environment(project: Project, kind: Kind, now: int) -> Environment:
 def _slug(name: str) -> str:
     readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "project"
     return f"{readable}-{secrets.token_hex(2)}"
-
-
-def _event(ctx: Context, environment_id: str | None, action: str, target: str, actor: str) -> Event:
-    return Event(environment_id=environment_id, action=action, target=target, actor=actor, created_at=int(ctx.clock()))
