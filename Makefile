@@ -33,10 +33,12 @@ test: $(VENV)/.dev-installed tests/sdk/node/node_modules/.installed
 tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json tests/prepare.sh
 	tests/prepare.sh
 
-# Compares the judge with two independent libraries on fresh examples, for SECONDS (or for EXAMPLES, if given).
+# Compares the judge with two independent libraries on fresh examples, for SECONDS (or for EXAMPLES, if given), and
+# then calls all that the OpenAPI document describes with made-up requests, for SECONDS as well.
 SECONDS ?= 600
 soak: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.hostile.soak --seconds $(SECONDS) $(if $(EXAMPLES),--examples $(EXAMPLES))
+	$(BIN)/python -m tests.hostile.openapi_fuzz --seconds $(SECONDS)
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/reference out of the code: settings, errors, routes, command line.
+"""Writes the generated pages of docs/reference out of the code: settings, errors, routes, commands, configuration.
 
 Run ``python docs/generate.py`` after changing any of them; a test fails while a page is out of date.
 """
@@ -8,9 +8,10 @@ Run ``python docs/generate.py`` after changing any of them; a test fails while a
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ import msgspec
 import typer.main
 
 from assay import cli, config, errors
-from assay.api import server
+from assay.api import management, server
 from assay.api.calls import Route
+from assay.api.openapi import refusals
 from assay.api.wire.answers import STATUSES
+from assay.stories.declared import format as configuration
 
 FOLDER = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py: change the code, not this page. -->\n"
@@ -29,7 +32,6 @@ _CITED = re.compile(r"\bdecisions? (D\d+)\b")
 _SHARED = ("--project-id", "--database", "--json")
 _OPTION_TITLES = ["Option", "Default", "Meaning"]
 _VALUE_WORDS: dict[object, str] = {str: "TEXT", int: "NUMBER", Path: "FILE"}
-_NAMES = re.compile(r"\b[A-Z][A-Za-z0-9]+\b")
 _ROLE = re.compile(r":\w+:`([^`]+)`")
 _TYPE_WORDS: dict[object, str] = {
     str: "string",
@@ -65,12 +67,15 @@ def error_codes() -> str:
 def routes() -> str:
     """The page of routes."""
     text = (
-        "The server API. Every call but the key sets and the probes takes HTTP Basic credentials: a project id and one"
-        " of its secrets. Bodies are JSON objects of at most 1 MiB; members that a call does not know are ignored."
-        " Ids in a path may be percent-encoded, and win over the same field in a body. What comes back is what the"
-        " official SDKs of the hosted service expect.\n"
+        "Every call but the key sets and the probes takes HTTP Basic credentials: those of the server API a project id"
+        " and one of its secrets, those of the management API (`/pwa`) a workspace key. Bodies are JSON objects of at"
+        " most 1 MiB; members that a call does not know are ignored. Ids in a path may be percent-encoded, and win over"
+        " the same field in a query or body. What comes back is what the official SDKs of the hosted service"
+        " expect.\n\nA running server tells more at `/docs`: answers, examples, and the refusals of each call; the same"
+        " for programs is at `/openapi.json` (OpenAPI 3.1).\n"
     )
-    rows = [[f"`{row.method}`", f"[`{row.path}`](#{_anchor(row)})", _verticals(row)] for row in server.ROUTES]
+    calls = (*server.ROUTES, *management.ROUTES)
+    rows = [[f"`{row.method}`", f"[`{row.path}`](#{_anchor(row)})", _callers(row)] for row in calls]
     public = [["`GET`", f"`{path}`", ""] for path in (*server.JWKS_PATHS, "/healthz", "/readyz")]
     without = (
         "## Without credentials\n\n"
@@ -78,9 +83,7 @@ def routes() -> str:
         " (`cache-control: public, max-age=900`).\n"
         "- `/healthz` answers 200 while the process runs, `/readyz` while it can also read its database (else 503).\n"
     )
-    return _page(
-        "Routes", text, _table(["Method", "Path", "Project"], rows + public), *map(_route, server.ROUTES), without
-    )
+    return _page("Routes", text, _table(["Method", "Path", "Callers"], rows + public), *map(_route, calls), without)
 
 
 def command_line() -> str:
@@ -96,7 +99,20 @@ def command_line() -> str:
     return _page("Command line", text, table, *(_command(*each) for each in found))
 
 
+def configuration_file() -> str:
+    """The page of configuration files."""
+    text = (
+        "What `assay apply` reads and `assay export` writes: TOML 1.0, UTF-8."
+        " [Configuration as code](../how-to/configuration-as-code.md) shows a whole file.\n\n"
+        "An entry that the file names becomes what the file says; a key that is left out has its default. What the"
+        " file does not name is left alone, unless `--prune` is given. A key that is not listed here is an error."
+        " Paths of files are relative to the configuration file. Secrets never stand in it.\n"
+    )
+    return _page("Configuration file", text, *map(_configuration_section, configuration.SECTIONS))
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "configuration-file.md": configuration_file,
     "settings.md": settings,
     "errors.md": error_codes,
     "routes.md": routes,
@@ -108,6 +124,29 @@ def main() -> None:
     """Write every page."""
     for name, make in PAGES.items():
         (FOLDER / name).write_text(make(), encoding="utf-8")
+
+
+# ---------------------------------------------------------------- configuration files
+
+
+def _configuration_section(section: configuration.Section) -> str:
+    head = f"## {section.name[0].upper()}{section.name[1:]}\n\n"
+    shown = f"`{section.header}`\n\n" if section.header else ""
+    rows = [[f"`{key.name}`", _form(key), _configuration_default(key), key.meaning] for key in section.keys]
+    return f"{head}{shown}{section.meaning}\n\n{_table(['Key', 'Form', 'Default', 'Meaning'], rows)}"
+
+
+def _form(key: configuration.Key) -> str:
+    choices = " or ".join(f"`{choice}`" for choice in key.choices)
+    if not choices:
+        return str(key.form)
+    return f"list out of {choices}" if key.form == "texts" else choices
+
+
+def _configuration_default(key: configuration.Key) -> str:
+    if key.required:
+        return "required"
+    return "" if key.default is None else f"`{json.dumps(key.default)}`"
 
 
 # ---------------------------------------------------------------- errors
@@ -122,7 +161,7 @@ def _error(error: type[errors.Error]) -> str:
 
 
 def _route(row: Route) -> str:
-    parts = [f"## {row.method} {row.path}\n", _prose(inspect.getdoc(row.story) or "")]
+    parts = [f"## {row.method} {row.path}\n", _prose(inspect.getdoc(row.story) or "", refusals.raised(row.story))]
     if row.also:
         parts.append(f"Also at {', '.join(f'`{path}`' for path in row.also)}.\n")
     if row.member_session:
@@ -163,8 +202,10 @@ def _type(hint: object) -> str:
     return " or ".join(known) or "any"
 
 
-def _verticals(row: Route) -> str:
-    return {"b2b": "B2B", "consumer": "consumer", None: "both"}[row.vertical]
+def _callers(row: Route) -> str:
+    if row.api == "management":
+        return "operators"
+    return {"b2b": "B2B projects", "consumer": "consumer projects", None: "projects"}[row.vertical]
 
 
 def _anchor(row: Route) -> str:
@@ -231,20 +272,19 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
 
 
-def _prose(docstring: str) -> str:
-    """A docstring as Markdown, with the error codes it names as links at the end."""
-    codes = {error.__name__: error.code for error in errors.all_errors()}
-    told, _, raised = _ROLE.sub(r"`\1`", docstring).replace("``", "`").partition("Raises ")
+def _prose(docstring: str, raised: Iterable[type[errors.Error]] = ()) -> str:
+    """A docstring as Markdown, with the error codes of what is raised as links at the end."""
+    told = "\n\n".join(part.partition("Raises ")[0] for part in docstring.split("\n\n"))
     told = _CITED.sub(lambda match: f"decision [{match[1]}](rules.md#{match[1].lower()})", told)
-    found = dict.fromkeys(codes[name] for name in _NAMES.findall(raised) if name in codes)
-    refusals = ", ".join(f"[`{code}`](errors.md#{code})" for code in found)
-    if raised.startswith("errors.Error"):
-        refusals = "nearly all [error codes](errors.md); [how to see why](../how-to/see-why-refused.md)"
-    return _paragraphs(f"{told.strip()}\n\nAmong its refusals: {refusals}." if refusals else told.strip())
+    told = _ROLE.sub(r"`\1`", told).replace("``", "`").strip()
+    codes = [error.code for error in refusals.by_code(raised)]
+    links = ", ".join(f"[`{code}`](errors.md#{code})" for code in codes)
+    why = " [How to see why](../how-to/see-why-refused.md)." if errors.InvalidTrustedAuthToken.code in codes else ""
+    return _paragraphs(f"{told}\n\nAmong its refusals: {links}.{why}" if links else told)
 
 
 def _paragraphs(text: str) -> str:
-    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n")) + "\n"
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip()) + "\n"
 
 
 if __name__ == "__main__":

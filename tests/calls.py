@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from assay.model import Caller, Member, Vertical
+from assay.rules.permissions import DEFAULT_POLICY
 from assay.store import Store
 from assay.stories.context import Actor, Call, Operator
 from tests import records
@@ -35,4 +36,5 @@ async def calling(store: Store, slug: str, vertical: Vertical) -> Call:
 
 def acting(call: Call, member: Member, *roles: str) -> Call:
     """The same call with the session of ``member``, in which ``roles`` count beside the default one."""
-    return msgspec.structs.replace(call, actor=Actor(member=member, session_roles=("stytch_member", *roles)))
+    actor = Actor(member=member, session_roles=("stytch_member", *roles), policy=DEFAULT_POLICY["b2b"])
+    return msgspec.structs.replace(call, actor=actor)

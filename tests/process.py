@@ -22,7 +22,7 @@ COMMAND: Final = str(Path(sys.executable).parent / "assay")
 START_SECONDS: Final = 30
 STOP_SECONDS: Final = 20
 
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:[1-9][0-9]*")
+_ADDRESS = re.compile(r"https?://127\.0\.0\.1:[1-9][0-9]*")
 
 
 class Server:
@@ -54,14 +54,19 @@ class Server:
         """The port that it listens on."""
         return int(self.url.rpartition(":")[2])
 
-    def line_with(self, wanted: str | re.Pattern[str]) -> str:
-        """The first line of the log that holds the text or pattern, once it is there. Raises AssertionError."""
+    def line_with(self, wanted: str | re.Pattern[str], number: int = 1) -> str:
+        """The first (or n-th) line of the log that holds the text or pattern, once it is there.
+
+        Raises AssertionError.
+        """
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
         with self._grown:
-            self._grown.wait_for(lambda: self._ended or any(map(pattern.search, self.log)), START_SECONDS)
-            found = next(filter(pattern.search, self.log), None)
-        assert found is not None, f"nothing like {pattern.pattern} in the log:\n{''.join(self.log)}"
-        return found
+            self._grown.wait_for(
+                lambda: self._ended or len([*filter(pattern.search, self.log)]) >= number, START_SECONDS
+            )
+            found = [*filter(pattern.search, self.log)]
+        assert len(found) >= number, f"nothing like {pattern.pattern} in the log:\n{''.join(self.log)}"
+        return found[number - 1]
 
     def stop(self) -> int:
         """Interrupt it as Ctrl-C does; the exit code."""
@@ -136,14 +141,18 @@ class Assay:
         return created
 
     def start(self, *options: str, port: int = 0, environ: Mapping[str, str] | None = None) -> Server:
-        """Start ``assay serve``; whoever starts it ends it. ``environ`` are settings for this run alone."""
-        arguments = [COMMAND, "serve", "--host", "127.0.0.1", "--port", str(port), *options]
+        """Start ``assay serve``; whoever starts it ends it. ``environ`` are settings for this run alone.
+
+        Without ``--metrics`` among the options it serves none: many tests run side by side, and there is one port.
+        """
+        beside = () if "--metrics" in options else ("--metrics", "none")
+        arguments = [COMMAND, "serve", "--host", "127.0.0.1", "--port", str(port), *beside, *options]
         return Server(arguments, {**self.environ, **(environ or {})})
 
     @contextmanager
-    def serving(self, *, port: int = 0, environ: Mapping[str, str] | None = None) -> Iterator[Server]:
+    def serving(self, *options: str, port: int = 0, environ: Mapping[str, str] | None = None) -> Iterator[Server]:
         """Serve as long as the block runs, then stop it, which must end it with exit code 0."""
-        server = self.start(port=port, environ=environ)
+        server = self.start(*options, port=port, environ=environ)
         try:
             yield server
         except BaseException:

@@ -9,7 +9,8 @@ The ``world`` fixture (``tests/conftest.py``) opens one per test::
 
 Its clock stands still until ``world.clock.turn(seconds)``. It has a B2B and a consumer project, each with a profile
 named ``idp`` that trusts ``world.issuer`` by its PEM (so that no test opens a connection), and an organization
-``acme`` in the first. ``world.log_lines()`` are the log lines so far, and ``world.log_bytes()`` the log as written.
+``acme`` in the first. ``world.operator()`` makes a key of the management API. ``world.log_lines()`` are the log lines
+so far, and ``world.log_bytes()`` the log as written.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ import httpx
 import msgspec
 
 from assay import config, logs
-from assay.api.server import ServerApi
+from assay.api.application import Application
 from assay.app import open_context
 from assay.model import Caller, Organization, Vertical
-from assay.stories import organizations, profiles, projects
+from assay.stories import organizations, profiles, projects, workspace_keys
 from assay.stories.context import Call, Context
 from tests.calls import OPERATOR
 from tests.issuer import AUDIENCE, Issuer, make_key
@@ -63,22 +64,38 @@ class Tenant(msgspec.Struct, frozen=True):
         return self.project_id, self.secret
 
 
+class Operating(msgspec.Struct, frozen=True):
+    """A workspace key, which opens the management API."""
+
+    workspace_key_id: str
+    secret: str
+
+    @property
+    def auth(self) -> tuple[str, str]:
+        return self.workspace_key_id, self.secret
+
+
 class World(msgspec.Struct):
     """What a test works with."""
 
     clock: Clock
     context: Context
-    app: ServerApi
+    app: Application
     issuer: Issuer
     b2b: Tenant
     consumer: Tenant
     acme: Organization
     log: io.BytesIO
 
-    def client(self, tenant: Tenant | None = None) -> httpx.AsyncClient:
-        """A client of the API in this process, with the tenant's credentials or none."""
+    def client(self, caller: Tenant | Operating | None = None) -> httpx.AsyncClient:
+        """A client of the API in this process, with the caller's credentials or none."""
         transport = httpx.ASGITransport(app=self.app)
-        return httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=tenant.auth if tenant else None)
+        return httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=caller.auth if caller else None)
+
+    async def operator(self) -> Operating:
+        """A new workspace key."""
+        key, secret = await workspace_keys.create(self.context, by=OPERATOR)
+        return Operating(key.workspace_key_id, secret)
 
     def token(self, **claims: Any) -> str:
         """A good token of the issuer, with ``claims`` over the usual ones."""
@@ -114,7 +131,7 @@ async def open_world(folder: Path, environ: dict[str, str] | None = None) -> Asy
         consumer = await _tenant(context, "consumer", issuer)
         request = organizations.OrganizationCreate(organization_name="Acme", organization_slug="acme")
         acme = await organizations.create(context, Call(caller=b2b.caller, request_id="set-up"), request)
-        yield World(clock, context, ServerApi(context), issuer, b2b, consumer, acme, log)
+        yield World(clock, context, Application(context), issuer, b2b, consumer, acme, log)
 
 
 async def _tenant(context: Context, vertical: Vertical, issuer: Issuer) -> Tenant:

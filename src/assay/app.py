@@ -14,28 +14,38 @@ from assay.keys.profile_keys import ProfileKeySets
 from assay.keys.remote import Time
 from assay.keys.signing import Signer
 from assay.keys.token_seal import TokenSeal
+from assay.observing.meter import Meter
+from assay.observing.observed import observed_fetch, traced_store
+from assay.observing.tracer import NO_TRACER, Tracer
 from assay.store.opening import open_store
 from assay.stories.context import Context
 
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, *, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+    tracer: Tracer = NO_TRACER,
 ) -> AsyncIterator[Context]:
     """The world that stories work in, open while the block runs.
 
     ``clock`` gives seconds since the epoch, ``monotonic`` seconds that never step back, for cool-downs.
+    ``tracer`` is the caller's to close.
     Raises ConfigFault, WrongRootKey, SchemaTooNew and StoreFault, whose messages say what to do.
     """
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.database)
+        meter = Meter()
+        store = traced_store(await open_store(settings.database, meter), tracer)
         stack.push_async_callback(store.close)
         root_key = await sealing.open_root_key(settings, store)
         store_secret = await sealing.check(store, root_key)
-        signer = Signer(store, root_key, clock)
+        signer = Signer(store, root_key, clock, meter, tracer)
         own = OwnServer(keys=signer, open_secret=store_secret.open)
         fetcher = Fetcher(allow_loopback=settings.allow_loopback_key_urls, networks=settings.key_url_networks)
-        keys = ProfileKeySets(store, fetcher.fetch, own, time=Time(clock=clock, monotonic=monotonic))
+        fetch = observed_fetch(fetcher.fetch, meter, tracer)
+        keys = ProfileKeySets(store, fetch, own, time=Time(clock=clock, monotonic=monotonic))
         stack.push_async_callback(keys.close)
         yield Context(
             store=store,
@@ -45,5 +55,8 @@ async def open_context(
             settings=settings,
             cursor_key=store_secret.derive("search-cursors"),
             seal=store_secret.seal,
+            holds=store_secret.holds,
             clock=clock,
+            meter=meter,
+            tracer=tracer,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -58,11 +59,17 @@ SETTINGS = (
         default="info",
         meaning="Least important line written to standard error: debug, info, warning or error.",
     ),
+    Setting(
+        variable="ASSAY_TRACES_ENDPOINT",
+        default="",
+        meaning="Base URL of an OpenTelemetry collector that `assay serve` sends traces to, by OTLP over HTTP:"
+        " http://127.0.0.1:4318. Needs `pip install assay[traces]`. Empty: no traces.",
+    ),
 )
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process was told. ``public_url`` has no trailing slash."""
+    """What one process was told. ``public_url`` and ``traces_endpoint`` have no trailing slash."""
 
     database: str
     root_key: str
@@ -70,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_loopback_key_urls: bool
     key_url_networks: tuple[Network, ...] = ()
     log_level: LogLevel
+    traces_endpoint: str = ""
 
 
 def read(environ: Mapping[str, str], *, database: str | None = None) -> Settings:
@@ -86,6 +94,7 @@ def read(environ: Mapping[str, str], *, database: str | None = None) -> Settings
         allow_loopback_key_urls=_switch("ASSAY_ALLOW_LOOPBACK_KEY_URLS", values["ASSAY_ALLOW_LOOPBACK_KEY_URLS"]),
         key_url_networks=_networks(values["ASSAY_KEY_URL_NETWORKS"]),
         log_level=_level(level),
+        traces_endpoint=_traces_endpoint(values["ASSAY_TRACES_ENDPOINT"].rstrip("/")),
     )
 
 
@@ -107,6 +116,16 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise ConfigFault(
             "ASSAY_KEY_URL_NETWORKS must be networks such as 10.1.0.0/16, separated by commas, without host bits"
         ) from None
+
+
+def _traces_endpoint(text: str) -> str:
+    """Credentials have variables of their own, because an address is shown and logged."""
+    url = urlsplit(text)
+    if text and (url.scheme not in {"http", "https"} or not url.hostname or "@" in url.netloc):
+        raise ConfigFault("ASSAY_TRACES_ENDPOINT must look like http://HOST:PORT or https://HOST, without credentials")
+    if url.query or url.fragment:
+        raise ConfigFault("ASSAY_TRACES_ENDPOINT must be a base URL, without a query")
+    return text
 
 
 def _level(text: str) -> LogLevel:

@@ -1,13 +1,23 @@
-"""What a monitoring system asks: the state of every key set, in the text format of Prometheus.
+"""What a monitoring system asks: what the process did and how it is, in the text format of Prometheus.
 
+What the meter counted is told as it is; the state of key sets and the number of live sessions are read when asked.
 It is served on an address of its own, because it tells of all tenants and knows no callers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
@@ -31,11 +41,28 @@ _MEANINGS = {
 }
 
 
+CERTIFICATE = "assay_tls_certificate_not_after_timestamp_seconds"
+SESSIONS = "assay_sessions_alive"
+SESSIONS_KEPT_SECONDS = 30
+"""How old the number of live sessions may be: all of them are counted to know it."""
+
+
+class Certificate(Protocol):
+    """The certificate that callers are shown."""
+
+    @property
+    def not_after(self) -> dt.datetime | None:
+        """When it runs out, if that is known."""
+
+
 class Metrics:
     """An ASGI application that answers ``GET /metrics``."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, certificate: Certificate | None = None) -> None:
         self._context = context
+        self._certificate = certificate
+        self._sessions = _Sessions(context)
+        self._process = ProcessCollector(registry=None), PlatformCollector(registry=None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; 503 while the store is away, so that an outage is not taken for an empty server."""
@@ -43,28 +70,75 @@ class Metrics:
         status, kind, body = 404, "text/plain; charset=utf-8", b"metrics are at /metrics\n"
         if scope["method"] in {"GET", "HEAD"} and scope["path"] == PATH:
             try:
-                status, kind, body = 200, CONTENT_TYPE_LATEST, await exposition(self._context)
+                status, kind, body = 200, CONTENT_TYPE_LATEST, await self.exposition()
             except errors.StoreUnavailable:
                 status, body = 503, b"the store is away\n"
         headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
+    async def exposition(self) -> bytes:
+        """Everything there is to tell now. Raises errors.StoreUnavailable."""
+        profiles = await key_health.all_profiles(self._context)
+        not_after = self._certificate.not_after if self._certificate else None
+        read = _Read(profiles, await self._sessions.alive(), not_after)
+        registry = CollectorRegistry(auto_describe=False)
+        for collector in (_WithoutBirthdays(self._context.meter.registry), read, *self._process):
+            registry.register(collector)
+        return generate_latest(registry)
 
-async def exposition(context: Context) -> bytes:
-    """The state of all key sets now. Raises errors.StoreUnavailable."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot(await key_health.all_profiles(context)))
-    return generate_latest(registry)
+
+class _Sessions:
+    """How many sessions live, by project id, read at most twice a minute however often somebody asks."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._counted: Mapping[str, int] = {}
+        self._counted_at: float | None = None
+        self._lock = asyncio.Lock()
+
+    async def alive(self) -> Mapping[str, int]:
+        """As of at most 30 seconds ago. Raises errors.StoreUnavailable."""
+        async with self._lock:
+            now = self._context.clock()
+            if self._counted_at is None or not 0 <= now - self._counted_at < SESSIONS_KEPT_SECONDS:
+                self._counted = await self._context.store.sessions_alive(int(now))
+                self._counted_at = now
+        return self._counted
 
 
-class _Snapshot(Collector):
-    """What was read just now, in the form that the library writes out."""
+class _WithoutBirthdays(Collector):
+    """What was counted, without the times at which each series began, which the library adds and nobody asked for."""
 
-    def __init__(self, profiles: Iterable[ProfileHealth]) -> None:
-        self._profiles = tuple(profiles)
+    def __init__(self, counted: CollectorRegistry) -> None:
+        self._counted = counted
 
     def collect(self) -> Iterable[Metric]:
+        for family in self._counted.collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
+
+
+class _Read(Collector):
+    """What was read just now, in the form that the library writes out."""
+
+    def __init__(
+        self, profiles: Iterable[ProfileHealth], sessions: Mapping[str, int], not_after: dt.datetime | None
+    ) -> None:
+        self._profiles = tuple(profiles)
+        self._sessions = sessions
+        self._not_after = not_after
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._key_sets()
+        alive = GaugeMetricFamily(SESSIONS, "Sessions that live, as of the last 30 seconds.", labels=["project_id"])
+        for project_id, count in self._sessions.items():
+            alive.add_metric([project_id], count)
+        yield alive
+        if self._not_after is not None:
+            yield GaugeMetricFamily(CERTIFICATE, "When the certificate runs out.", self._not_after.timestamp())
+
+    def _key_sets(self) -> Iterable[Metric]:
         for name, meaning in _MEANINGS.items():
             family = GaugeMetricFamily(name, meaning, labels=LABELS)
             for profile in self._profiles:

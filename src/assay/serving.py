@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
+from typing import NamedTuple
 
 import structlog
 import uvicorn
@@ -15,13 +16,16 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from assay import errors, logs
+from assay.api.application import Application
 from assay.api.calls import new_request_id
-from assay.api.server import ServerApi
 from assay.api.wire.answers import encode, refusal
 from assay.app import open_context
 from assay.config import ConfigFault, Settings
 from assay.metrics import PATH, Metrics
-from assay.stories.context import Context
+from assay.observing import lag
+from assay.observing.opening import open_tracer
+from assay.observing.tracer import Tracer
+from assay.tls import Tls, TlsFiles
 
 BACKLOG = 2048
 MOST_HEAD_BYTES = 64 * 1024
@@ -29,6 +33,8 @@ MOST_HEAD_BYTES = 64 * 1024
 # first to close one that is about to be used.
 KEEP_ALIVE_SECONDS = 75
 GRACE_SECONDS = 30
+CLOSING_SECONDS = 1
+"""How long an idle client may take to close its end when the server stops; over TLS many never answer at all."""
 
 log = structlog.get_logger()
 
@@ -44,42 +50,90 @@ Address = tuple[str, int]
 """Host and port; port 0 takes a free one."""
 
 
+class MetricsAddress(NamedTuple):
+    """Where metrics are served. Without ``is_asked_for`` the server does without them when the port is taken."""
+
+    host: str
+    port: int
+    is_asked_for: bool = True
+
+
+DEFAULT_METRICS = MetricsAddress("127.0.0.1", 9464, is_asked_for=False)
+"""The port is what exporters of OpenTelemetry listen on for Prometheus."""
+
+
 def run(
-    settings: Settings, address: Address, on_listening: OnListening | None = None, *, metrics: Address | None = None
+    settings: Settings,
+    address: Address,
+    on_listening: OnListening | None = None,
+    *,
+    metrics: MetricsAddress | None = None,
+    tls: TlsFiles | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then return. Raises as :func:`serve`."""
+    """Serve until SIGINT or SIGTERM, then return. SIGHUP reads the files of ``tls`` again.
+
+    Raises TlsFault, and as :func:`serve`.
+    """
     logs.configure(settings.log_level)
     logs.adopt_libraries()
-    uvloop.run(serve(settings, address, on_listening, metrics=metrics))
+    certificate = Tls(tls) if tls else None
+    uvloop.run(_run(serve(settings, address, on_listening, metrics=metrics, tls=certificate), certificate))
+
+
+async def _run(serving: Coroutine[None, None, None], certificate: Tls | None) -> None:
+    with _on_hangup(certificate):
+        await serving
 
 
 async def serve(
-    settings: Settings, address: Address, on_listening: OnListening | None = None, *, metrics: Address | None = None
+    settings: Settings,
+    address: Address,
+    on_listening: OnListening | None = None,
+    *,
+    metrics: MetricsAddress | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; requests in flight get up to 30 seconds, a second signal cuts them short.
 
     ``on_listening`` is given the base URL once requests are answered. ``metrics`` is where metrics are served, if at
-    all. Raises AddressFault when an address cannot be had, and as :func:`assay.app.open_context`.
+    all, and ``tls`` the certificate that makes it https. Raises AddressFault when an address cannot be had, and as
+    :func:`assay.app.open_context`.
     """
     stop = _Stop()
     with ExitStack() as stack:
         stack.enter_context(stop.on_signals())
         listener = stack.enter_context(_listen(*address))
-        beside = stack.enter_context(_listen(*metrics)) if metrics else None
-        async with open_context(settings) as context, _beside(context, beside):
-            server = _Server(_config(ServerApi(context)), lambda: _announce(_base_url(listener), on_listening))
+        beside = stack.enter_context(_listen_beside(metrics)) if metrics else None
+        url = f"{'https' if tls else 'http'}://{_address(listener)}"
+        async with (
+            _traces(settings) as tracer,
+            open_context(settings, tracer=tracer) as context,
+            lag.measured(context.meter),
+            _beside(Metrics(context, tls), beside),
+        ):
+            config = _config(Application(context), tls)
+            server = _Server(config, lambda: _announce(url, on_listening))
             stop.pass_on_to(server)
             await server.serve(sockets=[listener])
     log.info("stopped")
 
 
 @asynccontextmanager
-async def _beside(context: Context, listener: socket.socket | None) -> AsyncIterator[None]:
+async def _traces(settings: Settings) -> AsyncIterator[Tracer]:
+    tracer = open_tracer(settings)
+    try:
+        yield tracer
+    finally:
+        await asyncio.to_thread(tracer.close)
+
+
+@asynccontextmanager
+async def _beside(metrics: Metrics, listener: socket.socket | None) -> AsyncIterator[None]:
     """Serve the metrics as long as the block runs."""
     if listener is None:
         yield
         return
-    server = _Server(_config(Metrics(context)), lambda: log.info("metrics", address=_address(listener), path=PATH))
+    server = _Server(_config(metrics), lambda: log.info("metrics", address=_address(listener), path=PATH))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield
@@ -88,8 +142,8 @@ async def _beside(context: Context, listener: socket.socket | None) -> AsyncIter
         await serving
 
 
-def _config(application: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
+def _config(application: ASGIApp, certificate: Tls | None = None) -> uvicorn.Config:
+    config = uvicorn.Config(
         application,
         http=_Protocol,
         ws="none",
@@ -101,6 +155,24 @@ def _config(application: ASGIApp) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    config.load()
+    config.ssl = certificate.context if certificate else None
+    return config
+
+
+@contextmanager
+def _on_hangup(certificate: Tls | None) -> Iterator[None]:
+    """Read the certificate again at each SIGHUP while the block runs; without one, SIGHUP does nothing at all."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, certificate.reload if certificate else _nothing_to_reload)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+def _nothing_to_reload() -> None:
+    log.warning("nothing_to_reload", reason="SIGHUP reads the files of TLS again, and this server has none")
 
 
 class _Stop:
@@ -181,6 +253,12 @@ class _Protocol(HttpToolsProtocol):
             if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("Request head too long.")
 
+    def shutdown(self) -> None:
+        """Close when idle, else after the answer; the server is about to stop."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self.loop.call_later(CLOSING_SECONDS, self.transport.abort)
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, and hang up. uvicorn has logged ``msg``; it quotes nothing."""
         fault = errors.BadRequest(f"This is not a request that can be read as HTTP/1.1. {msg}")
@@ -198,8 +276,14 @@ def _listen(host: str, port: int) -> socket.socket:
         raise AddressFault(f"cannot listen on {host} port {port}: {fault.strerror}") from None
 
 
-def _base_url(listener: socket.socket) -> str:
-    return f"http://{_address(listener)}"
+def _listen_beside(metrics: MetricsAddress) -> AbstractContextManager[socket.socket | None]:
+    try:
+        return _listen(metrics.host, metrics.port)
+    except AddressFault as fault:
+        if metrics.is_asked_for:
+            raise
+        log.warning("no_metrics", reason=str(fault))
+        return nullcontext()
 
 
 def _address(listener: socket.socket) -> str:

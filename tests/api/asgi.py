@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from starlette.types import Message
 
-from assay.api.server import ServerApi
+from assay.api.application import Application
 from tests.world import Tenant
 
 Receive = Callable[[], Awaitable[Message]]
@@ -55,7 +55,7 @@ async def gone() -> Message:
 
 
 async def ask(
-    app: ServerApi,
+    app: Application,
     method: str,
     raw_path: str,
     *,

@@ -232,6 +232,6 @@ def test_every_error_has_a_status_and_five_members(error: type[errors.Error]) ->
     assert made.status_code == STATUSES[error.kind]
     assert made.status_code < 500 or made.status_code == 503
     assert made.error_message
-    assert made.error_url == f"docs/reference/errors.md#{error.code}"
+    assert made.error_url == f"/docs/errors#{error.code}"
     assert made.__struct_fields__ == ("status_code", "request_id", "error_type", "error_message", "error_url")
     assert "only for the log" not in repr(made)

@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from assay import logs
-from assay.api.server import ServerApi
+from assay.api.application import Application
 from tests.api.asgi import ask, chunks, credentials
 from tests.world import World
 
@@ -86,7 +86,7 @@ class FailingStore:
 
 
 async def test_what_nobody_foresaw_is_an_answer_and_a_place_in_the_log_without_its_text(world: World) -> None:
-    app = ServerApi(msgspec.structs.replace(world.context, store=FailingStore()))
+    app = Application(msgspec.structs.replace(world.context, store=FailingStore()))
     answer = await ask(app, "GET", "/v1/debug/whoami", headers=[credentials(world.b2b)])
     assert (answer.status, answer.body["error_type"]) == (503, "internal_server_error")
     assert int(answer.headers["retry-after"]) > 0

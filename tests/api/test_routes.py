@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from assay import errors
-from assay.api.server import ROUTES, ServerApi
+from assay.api.application import Application
+from assay.api.server import ROUTES
 from tests.api.asgi import ask, credentials
 from tests.world import World
 
@@ -46,6 +47,7 @@ CALLS = {
     "DELETE /v1/users/{user_id}/external_id",
     "GET /v1/rbac/policy",
     "GET /v1/trusted_token_profiles/{profile_id}/keys",
+    "GET /v1/events",
 }
 
 
@@ -172,7 +174,7 @@ class AwayStore:
 
 @pytest.mark.parametrize("path", ["/readyz", "/v1/debug/whoami"])
 async def test_without_its_store_the_server_asks_to_come_back_later(world: World, path: str) -> None:
-    app = ServerApi(msgspec.structs.replace(world.context, store=AwayStore()))
+    app = Application(msgspec.structs.replace(world.context, store=AwayStore()))
     answer = await ask(app, "GET", path, headers=[credentials(world.b2b)])
     assert (answer.status, answer.body["error_type"]) == (503, "server_unavailable")
     assert int(answer.headers["retry-after"]) > 0

@@ -18,6 +18,10 @@ def opens(database: str, project_id: str, secret: str) -> str:
     return caller.environment.kind
 
 
+def public_tokens(database: str, project_id: str) -> list[str]:
+    return [each.public_token for each in inside(database, lambda ctx: ctx.store.public_tokens(project_id))]
+
+
 def test_a_new_project_comes_with_credentials_that_open_its_test_environment(run: Run, database: str) -> None:
     made = run("project", "create", "Acme Shop", "--vertical", "consumer", "--json")
     printed = made.json()
@@ -117,3 +121,21 @@ def test_the_audit_record_names_the_command_line_as_the_actor(run: Run, database
         ("secret.created", "cli")
     ]
     assert ("project.created", "cli") in [(each.action, each.actor) for each in events(database)]
+
+
+def test_the_list_of_secrets_shows_when_each_was_last_used(run: Run, database: str, project: dict[str, Any]) -> None:
+    whose = ("--project-id", project["project_id"])
+    [unused] = run("project", "secret", "list", *whose, "--json").json()["secrets"]
+    assert unused["used_at"] is None
+    opens(database, project["project_id"], project["secret"])
+    [used] = run("project", "secret", "list", *whose, "--json").json()["secrets"]
+    assert used["used_at"] >= used["created_at"]
+    assert run("project", "secret", "list", *whose).out.count(used["used_at"]) >= 1
+
+
+def test_both_environments_of_a_new_project_have_a_public_token(run: Run, database: str) -> None:
+    run("project", "create", "Acme", "--vertical", "b2b")
+    [listed] = run("project", "list", "--json").json()["projects"]
+    for environment in listed["environments"]:
+        [token] = public_tokens(database, environment["project_id"])
+        assert token.startswith(f"public-token-{environment['environment_kind']}-")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,3 +113,128 @@ def test_the_page_about_refusals_finds_the_reason(tmp_path: Path) -> None:
             refused = world.post("/v1/b2b/sessions/attest", project, body)
         (tmp_path / "assay.log").write_text("".join(server.log))
         world.run("see-why-refused.md", {"REQUEST_ID": refused["request_id"]}, {})
+
+
+def test_the_page_about_configuration_as_code_runs(tmp_path: Path) -> None:
+    assay = Assay(tmp_path)
+    World(tmp_path, assay, "", Issuer()).run("configuration-as-code.md", {}, {})
+    [project] = assay.run("project", "list")["projects"]
+    project_id = {each["environment_slug"]: each["project_id"] for each in project["environments"]}["staging"]
+    found = {each["profile_id"]: each for each in assay.run("profile", "list", "--project-id", project_id)["profiles"]}
+    assert found.keys() == {"auth0", "legacy", "shop", "production"}
+    assert (found["auth0"]["leeway_seconds"], found["auth0"]["can_jit_provision"]) == (60, False)
+    assert not any(each["problems"] for each in found.values())
+
+
+def test_the_page_about_taking_over_people_runs(tmp_path: Path) -> None:
+    assay = Assay(tmp_path)
+    project_id = assay.create_project("Acme", "b2b")["project_id"]
+    World(tmp_path, assay, "", Issuer()).run("import-people.md", {"PROJECT_ID": project_id}, {})
+
+
+@pytest.fixture
+def ada(world: World) -> tuple[str, str]:
+    """A project in which Ada, with the external id user-1, of the organization acme, is logged in."""
+    project = world.project("b2b")
+    world.profile(project[0], "login", email="email", external_member_id="user")
+    world.post("/v1/b2b/organizations", project, {"organization_name": "Acme", "organization_slug": "acme"})
+    body: dict[str, Any] = {"profile_id": "login", "token": world.issuer.mint({"user": "user-1"})}
+    world.post("/v1/b2b/sessions/attest", project, body | {"organization_id": "acme"})
+    return project
+
+
+def test_the_page_about_erasing_a_person_runs(world: World, ada: tuple[str, str]) -> None:
+    world.run("erase-a-person.md", {"PROJECT_ID": ada[0]}, {})
+
+
+def test_the_page_about_ending_sessions_runs(world: World, ada: tuple[str, str]) -> None:
+    bob: dict[str, Any] = {"profile_id": "login", "token": world.issuer.mint({"user": "user-2", "email": "bob@a.test"})}
+    world.post("/v1/b2b/sessions/attest", ada, bob | {"organization_id": "acme"})
+    world.run("end-sessions.md", {"PROJECT_ID": ada[0]}, {})
+
+
+def test_the_page_about_following_events_runs(world: World, ada: tuple[str, str]) -> None:
+    world.run("follow-events.md", {"PROJECT_ID": ada[0], "SECRET": ada[1]}, {URL: world.url})
+
+
+def test_the_page_about_https_runs(tmp_path: Path) -> None:
+    World(tmp_path, Assay(tmp_path), "", Issuer()).run("serve-tls.md", {}, {"8443": str(_free_port())})
+
+
+def test_the_page_about_monitoring_runs(tmp_path: Path) -> None:
+    ports = {"8080": str(_free_port()), "127.0.0.1:9464": f"127.0.0.1:{_free_port()}"}
+    World(tmp_path, Assay(tmp_path), "", Issuer()).run("monitor.md", {}, ports)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize("page", ["roles-and-permissions.md", "shape-session-jwt.md"])
+def test_the_pages_about_what_an_environment_sets_run(world: World, page: str) -> None:
+    made = world.assay.create_project("Acme", "b2b")
+    key = world.assay.run("workspace-key", "create")
+    world.profile(made["project_id"], "idp", email="email", external_member_id="sub", role_ids="roles")
+    given = {
+        "PROJECT_SLUG": made["project_slug"],
+        "PROJECT_ID": made["project_id"],
+        "SECRET": made["secret"],
+        "WORKSPACE_KEY_ID": key["workspace_key_id"],
+        "WORKSPACE_KEY_SECRET": key["workspace_key_secret"],
+        "TOKEN": world.issuer.mint({"email": "ada@example.com", "roles": ["editor", "captain"]}),
+    }
+    world.run(page, given, {URL: world.url})
+
+
+def test_the_page_about_changing_a_secret_runs(world: World) -> None:
+    project_id, secret = world.project("b2b")
+    world.run("rotate-secrets.md", {"PROJECT_ID": project_id, "SECRET": secret}, {URL: world.url})
+
+
+def test_the_page_about_changing_signing_keys_runs(world: World) -> None:
+    project = world.project("b2b")
+    world.profile(project[0], "login", email="email", organization_id="org")
+    body: dict[str, Any] = {"profile_id": "login", "token": world.issuer.mint({"org": "engines"})}
+    session = world.post("/v1/b2b/sessions/attest", project, body)
+    given = {"PROJECT_ID": project[0], "SECRET": project[1], "SESSION_TOKEN": session["session_token"]}
+    world.run("rotate-signing-keys.md", given, {URL: world.url})
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> World:
+    """An installation with signing keys whose server has stopped."""
+    assay = Assay(tmp_path)
+    project_id = assay.create_project("Acme", "b2b")["project_id"]
+    with assay.serving() as server:
+        requests.get(f"{server.url}/v1/b2b/sessions/jwks/{project_id}", timeout=30).raise_for_status()
+    return World(tmp_path, assay, "", Issuer())
+
+
+def test_the_page_about_the_root_key_runs(stopped: World) -> None:
+    before = (stopped.folder / "assay.db.root-key").read_text()
+    stopped.run("change-the-root-key.md", {}, {})
+    assert not (stopped.folder / "assay.db.root-key").exists()
+    assert (stopped.folder / "new-root-key").read_text() != before
+    key = (stopped.folder / "new-root-key").read_text().strip()
+    with stopped.assay.serving(environ={"ASSAY_ROOT_KEY": key}):
+        pass
+
+
+def test_the_page_about_backups_runs(stopped: World) -> None:
+    stopped.run("back-up-and-restore.md", {}, {})
+    assert stopped.assay.run("events", "--limit", "1")["events"][0]["action"] == "store.restored"
+
+
+def test_the_page_about_services_runs_and_names_what_there_is(tmp_path: Path) -> None:
+    World(tmp_path, Assay(tmp_path), "", Issuer()).run("install-as-a-service.md", {}, {})
+    assert (tmp_path / "assay.env").stat().st_mode & 0o777 == 0o600
+    page = (FOLDER / "install-as-a-service.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:packaging|requirements)/[\w.-]+", page))
+    assert named >= {"packaging/assay.service", "packaging/Containerfile", "requirements/run.txt"}
+    assert [name for name in named if not (pages.ROOT / name).exists()] == []
+    unit = (pages.ROOT / "packaging" / "assay.service").read_text(encoding="utf-8")
+    for name in ("/etc/assay/assay.env", "/opt/assay/bin/assay", "sqlite:////var/lib/assay/assay.db", "SERVE_OPTIONS"):
+        assert name in page
+        assert name in unit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import typer.main
 
 from assay import cli, config, errors
-from assay.api import server
+from assay.api import management, reference, server
 from assay.api.wire.answers import refusal
 from docs import generate
 from tests.docs import pages
@@ -45,15 +46,20 @@ def test_every_error_has_a_section_that_says_what_to_do() -> None:
         assert (error.__doc__ or "").strip(), error.code
 
 
-def test_the_url_in_an_error_leads_to_its_section() -> None:
+@pytest.mark.parametrize("public_url", ["", "https://auth.example.com"], ids=["relative", "public URL"])
+def test_the_url_in_an_error_leads_to_its_section(public_url: str) -> None:
+    documents = reference.documents(public_url)
     for error in errors.all_errors():
-        file, _, anchor = refusal(error(), "request-id-test-1").error_url.partition("#")
-        assert f"\n## {anchor}\n" in (pages.ROOT / file).read_text(encoding="utf-8")
+        page, _, anchor = refusal(error(), "request-id-test-1", public_url).error_url.partition("#")
+        assert page.startswith(f"{public_url}/")
+        text = documents[page.removeprefix(public_url)].body.decode()
+        section = text.partition(f'<section class="error" id="{anchor}"')[2].partition("</section>")[0]
+        assert html.unescape(re.sub(r"<[^>]*>", "", section.partition(">")[2])).split()[:1] == [error.code]
 
 
 def test_every_route_has_a_section() -> None:
     page = written("routes.md")
-    for row in server.ROUTES:
+    for row in (*server.ROUTES, *management.ROUTES):
         assert f"\n## {row.method} {row.path}\n" in page
         assert all(f"`{path}`" in page for path in row.also)
     assert all(f"`{path}`" in page for path in (*server.JWKS_PATHS, "/healthz", "/readyz"))

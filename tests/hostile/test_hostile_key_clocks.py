@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from assay import config
-from assay.api.server import ServerApi
+from assay.api.application import Application
 from assay.app import open_context
 from assay.keys.fetch import Fetcher, FetchFault
 from assay.stories import profiles
@@ -53,7 +53,7 @@ class Timed:
     def fetches(self) -> int:
         return self.server.hits[PATH]
 
-    async def verdict(self, key: IssuerKey, app: ServerApi | None = None, kid: str | None = None) -> str:
+    async def verdict(self, key: IssuerKey, app: Application | None = None, kid: str | None = None) -> str:
         """What becomes of a token by this key: "granted" or the error type."""
         claims = Issuer(ISSUER, [key]).claims(self.world.clock.now)
         token = Issuer(ISSUER, [key]).mint(claims, now=self.world.clock.now, header={"kid": kid or key.kid})
@@ -64,12 +64,12 @@ class Timed:
         return str(answer.json().get("error_type", "granted"))
 
     @asynccontextmanager
-    async def another_worker(self) -> AsyncIterator[ServerApi]:
+    async def another_worker(self) -> AsyncIterator[Application]:
         """A second process over the same store, as far as the store can tell."""
         settings = config.read({"ASSAY_DATABASE": f"sqlite:///{self.folder / 'assay.db'}"} | LOOPBACK)
         clock = self.world.clock
         async with open_context(settings, clock=clock, monotonic=clock) as context:
-            yield ServerApi(context)
+            yield Application(context)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from stytch import B2BClient, Client
 from stytch.core.response_base import StytchError, StytchErrorDetails
 
 from assay import config
-from assay.api.server import ServerApi
+from assay.api.application import Application
 from assay.app import open_context
 from tests.issuer import Issuer
 from tests.process import Assay, Server
@@ -110,7 +110,7 @@ async def jwt_of_ten_minutes_ago(service: Service, route: str, session_token: st
     settings = config.read(service.assay.environ)
     credentials = service.b2b if "b2b" in route else service.consumer
     async with open_context(settings, clock=lambda: time.time() - 600) as context:
-        transport = httpx.ASGITransport(ServerApi(context))
+        transport = httpx.ASGITransport(Application(context))
         async with httpx.AsyncClient(transport=transport, base_url="http://assay", auth=credentials) as client:
             answer = await client.post(route, json={"session_token": session_token})
     assert answer.status_code == 200, answer.text

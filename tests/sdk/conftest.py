@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import requests
 from stytch import B2BClient, Client
+from stytch_management import Client as ManagementClient
+from stytch_management.models.environments import Environment
 
+from tests.certificates import server_files
 from tests.issuer import AUDIENCE, Issuer, IssuerKey, make_key, serving
 from tests.process import Assay
 from tests.sdk.clients import Credentials, Sdk, Service, Way, connected, unique
+from tests.sdk.managing import ManagedServer, new_environment
 
 PARTNER = "https://partner.example"
 KID = "key-1"
@@ -139,3 +144,30 @@ async def user(consumer: Sdk) -> Any:
     name = unique("user")
     made = await consumer("users.create", email=f"{name}@example.com", external_id=f"ext|{name}")
     return made.user
+
+
+# ---------------------------------------------------------------- the management API
+
+
+@pytest.fixture(scope="session")
+def managed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedServer]:
+    """One real process for all tests of the management API; each makes projects of its own."""
+    folder = tmp_path_factory.mktemp("managed")
+    assay, files = Assay(folder), server_files(folder)
+    key = assay.run("workspace-key", "create", "--name", "tests")
+    with assay.serving(*files.options) as server:
+        yield ManagedServer(assay, server, files, key["workspace_key_id"], key["workspace_key_secret"])
+
+
+@pytest.fixture
+def management(managed_server: ManagedServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[ManagementClient]:
+    """The unmodified client over https."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(managed_server.files.authority))
+    with requests.Session() as session:
+        yield managed_server.client(session)
+
+
+@pytest.fixture(params=["CONSUMER", "B2B"])
+def environment(management: ManagementClient, request: pytest.FixtureRequest) -> Environment:
+    """The TEST environment of a new project, in both verticals."""
+    return new_environment(management, request.param)

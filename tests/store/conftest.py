@@ -15,6 +15,7 @@ from assay.store import (
     CreateProfile,
     CreateUser,
     Store,
+    backup,
 )
 from assay.store.opening import open_store
 from tests import records
@@ -43,6 +44,12 @@ class Tenant(msgspec.Struct, frozen=True):
 @pytest.fixture(params=ADDRESSES)
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return ADDRESSES[request.param](tmp_path)
+
+
+@pytest.fixture
+def path(address: str) -> str:
+    """The file of the store, for what looks into it directly."""
+    return address.removeprefix("sqlite:///")
 
 
 @pytest.fixture
@@ -80,10 +87,31 @@ async def session(store: Store, tenant: Tenant) -> Session:
     return started
 
 
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    return folder / "monday.db"
+
+
+@pytest.fixture
+async def copy(store: Store, tenant: Tenant, session: Session, address: str, target: Path) -> AsyncIterator[Path]:
+    """A backup of the tenant with its session; the store is closed, so that it can be replaced."""
+    del tenant, session
+    await backup.back_up(address, str(target), now=records.NOW)
+    yield target
+    await store.close()
+
+
 async def settle(store: Store, slug: str) -> Tenant:
     """A project whose TEST environment has one of everything."""
     project = records.new_project(slug)
-    environment, secret = project.environments[1], project.secrets[1]
+    await store.write(project)
+    return await populate(store, project.environments[1], project.secrets[1])
+
+
+async def populate(store: Store, environment: Environment, secret: Secret) -> Tenant:
+    """Put one of everything into an environment that is there."""
     organization = records.organization(environment.environment_id, slug="umbrella", external_id="customer-7")
     made = Tenant(
         environment=environment,
@@ -93,7 +121,6 @@ async def settle(store: Store, slug: str) -> Tenant:
         member=records.member(organization, email="ada@acme.example", external_id="sub|ada"),
         user=records.user(environment.environment_id, email="bob@home.example", external_id="sub|bob"),
     )
-    await store.write(project)
     await store.write(CreateProfile(profile=made.profile))
     await store.write(CreateOrganization(organization=made.organization))
     await store.write(CreateMember(member=made.member))

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from assay import errors
+from assay.model import Profile
 from assay.store import Store
 from assay.stories import profiles
-from assay.stories.profiles import ProfileCreate, ProfileReport, ProfileUpdate
+from assay.stories.profiles import NotEnforced, ProfileCreate, ProfileReport, ProfileUpdate
 from tests.calls import OPERATOR, Clock
 from tests.issuer import make_key
 from tests.stories.attesting import World, make_world
@@ -64,6 +65,8 @@ REFUSED: dict[str, tuple[dict[str, Any], type[errors.Error], str]] = {
         errors.MultipleExternalIds,
         "",
     ),
+    "empty address": ({"public_key_type": "JWK", "jwks_url": ""}, errors.MustHaveJwksUrl, ""),
+    "mapping that is too long": ({"attribute_mapping": {"email": "e" * 20_000}}, Invalid, "attribute_mapping"),
 }
 
 
@@ -109,3 +112,37 @@ async def test_two_changes_at_once_both_count(world: World) -> None:
 async def test_a_change_of_nothing_that_exists_is_not_found(world: World) -> None:
     with pytest.raises(errors.TrustedTokenProfileNotFound):
         await update(world, name="New")
+
+
+@pytest.mark.parametrize("field", NotEnforced.__struct_fields__)
+async def test_a_field_that_is_not_enforced_is_refused_and_never_ignored(world: World, field: str) -> None:
+    with pytest.raises(Invalid, match=f"does not enforce {field}"):
+        await create(world, **{field: False})
+    assert await world.ctx.store.profiles(world.environment_id) == []
+    await create(world, **{field: None})
+    with pytest.raises(Invalid, match=f"does not enforce {field}"):
+        await update(world, **{field: False}, name="New")
+    assert (await update(world, **{field: None})).profile.name == "P"
+
+
+def test_a_field_is_enforced_or_it_is_not() -> None:
+    assert not set(NotEnforced.__struct_fields__) & set(Profile.__struct_fields__)
+
+
+async def test_an_empty_jwks_url_counts_as_none(world: World) -> None:
+    made = (await create(world, jwks_url="", pem_files=(RSA.pem(),))).profile
+    assert (made.public_key_type, made.jwks_url) == ("PEM", None)
+    assert (await update(world, jwks_url="", name="New")).profile.jwks_url is None
+    await create(world, profile_id="other")
+    change = ProfileUpdate(jwks_url="", name="New")
+    other = await profiles.update_profile(
+        world.ctx, world.environment_id, "other", change, by=OPERATOR, allow_problems=True
+    )
+    assert (other.profile.jwks_url, other.profile.name) == (URL, "New")
+
+
+async def test_an_empty_mapping_clears_and_none_leaves_it(world: World) -> None:
+    await create(world, attribute_mapping={"email": "mail"})
+    assert (await update(world, attribute_mapping=None)).profile.attribute_mapping == {"email": "mail"}
+    assert (await update(world, attribute_mapping={"email": "upn"})).profile.attribute_mapping == {"email": "upn"}
+    assert (await update(world, attribute_mapping={})).profile.attribute_mapping == {}

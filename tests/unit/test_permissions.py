@@ -53,13 +53,15 @@ def test_roles_grant_what_the_policy_says(
 def test_roles_from_a_token_count_only_in_sessions_with_a_factor_of_its_profile() -> None:
     organization = records.organization("project-test-1")
     member = records.member(organization, roles=("a",), token_roles={"vercel_jwt": ("b", "a"), "other": ("c",)})
-    assert permissions.session_roles("b2b", member, ()) == ("stytch_member", "a")
-    assert permissions.session_roles("b2b", member, (records.factor(),)) == ("stytch_member", "a", "b")
+    policy = Policy(tuple(Role(role_id, "", ()) for role_id in ("stytch_member", "a", "b", "c")))
+    assert permissions.session_roles("b2b", member, (), policy) == ("stytch_member", "a")
+    assert permissions.session_roles("b2b", member, (records.factor(),), policy) == ("stytch_member", "a", "b")
     assert permissions.all_roles("b2b", member) == ("stytch_member", "a", "b", "c")
 
 
 def test_a_user_has_the_default_role_of_consumer_projects() -> None:
-    assert permissions.session_roles("consumer", records.user("project-test-1"), ()) == ("stytch_user",)
+    policy = permissions.DEFAULT_POLICY["consumer"]
+    assert permissions.session_roles("consumer", records.user("project-test-1"), (), policy) == ("stytch_user",)
 
 
 @pytest.mark.parametrize("vertical", get_args(Vertical))

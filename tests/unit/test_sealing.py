@@ -302,3 +302,12 @@ async def test_the_stores_own_secret_survives_a_change_of_root_key() -> None:
     await rewrap(store.as_store(), old, new)
     after = await check(store.as_store(), new)
     assert after.derive("anything") == before.derive("anything")
+
+
+def test_whoever_has_a_secret_can_ask_whether_it_is_the_sealed_one() -> None:
+    key = RootKey.generate()
+    sealed = key.seal(b"secret", "purpose")
+    assert key.holds(sealed, "purpose", b"secret")
+    assert not key.holds(sealed, "purpose", b"other")
+    assert not key.holds(sealed, "another purpose", b"secret")
+    assert not key.holds(b"damaged", "purpose", b"secret")

@@ -66,11 +66,13 @@ def test_the_claims_are_those_of_the_contract() -> None:
     )
     environment = records.new_project().environments[1]
     view = SessionView(session=session, member=ada, organization=acme)
-    written = session_jwt.claims(view, environment, "", "sealed", NOW)
+    shape = session_jwt.Shape(("stytch_member", "editor"), {"plan": "free", "exp": 0, "tier": {"a": 1}}, "https://api")
+    written = session_jwt.claims(view, environment, shape, public_url="", sealed_token="sealed", now=NOW)
     assert written == {
         "plan": "pro",
+        "tier": {"a": 1},
         "iss": f"stytch.com/{environment.environment_id}",
-        "aud": [environment.environment_id],
+        "aud": [environment.environment_id, "https://api"],
         "sub": ada.member_id,
         "iat": NOW,
         "nbf": NOW,
@@ -89,7 +91,7 @@ def test_the_claims_are_those_of_the_contract() -> None:
                     "trusted_auth_token_factor": {"token_id": "t-1"},
                 }
             ],
-            "roles": ["stytch_member"],
+            "roles": ["stytch_member", "editor"],
             "sealed_token": "sealed",
         },
         "https://stytch.com/organization": {"organization_id": acme.organization_id, "slug": "acme"},

@@ -63,7 +63,7 @@ def _sentence(fault: str, kind: type[msgspec.Struct]) -> str:
         return f"{f'{place}.{name}' if place else name}: this field is required."
     elsewhere = _ELSEWHERE.fullmatch(fault)
     place = elsewhere[1] if elsewhere else "The request"
-    allowed = _choices(kind, re.findall(r"\w+", place))
+    allowed = _choices(kind, re.findall(r"[A-Za-z_]\w*", place))  # without places in a list
     expected = "one of " + ", ".join(map(str, allowed)) if allowed else "another form"
     return f"{place}: expected {expected}."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import structlog
@@ -15,8 +15,8 @@ from assay import errors
 from assay.api import arguments, bodies, credentials
 from assay.api.wire.answers import Answered, encode, refusal
 from assay.model import Vertical
-from assay.stories import projects, sessions
-from assay.stories.context import Call, Context
+from assay.stories import projects, sessions, workspace_keys
+from assay.stories.context import Call, Context, Operator
 
 log = structlog.get_logger()
 
@@ -34,25 +34,30 @@ _CHALLENGE = (b"www-authenticate", b'Basic realm="Assay", charset="UTF-8"')
 _RETRY_AFTER = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
 
 ResponseHeaders = list[tuple[bytes, bytes]]
+Api = Literal["server", "management"]
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table of calls.
+    """One row of a table of calls.
+
+    ``api`` says who may call: the server API is opened by the secrets of a project environment, and its stories take
+    a :class:`Call`; the management API is opened by workspace keys, and its stories take an :class:`Operator`.
 
     ``also`` are other paths of the same call, ``aliases`` other names of fields (decisions D1). ``vertical`` None
     means that projects of both kinds may call it. ``member_session`` says whether the call can run with the
     permissions of a member (decisions D19).
     """
 
+    api: Api
     method: str
     path: str
-    vertical: Vertical | None
     request: type[msgspec.Struct]
-    story: Callable[[Context, Call, Any], Awaitable[Any]]
+    story: Callable[[Context, Any, Any], Awaitable[Any]]
     render: Callable[[Any, str], Answered]
-    member_session: bool
-    also: tuple[str, ...]
-    aliases: dict[str, str]
+    vertical: Vertical | None = None
+    member_session: bool = False
+    also: tuple[str, ...] = ()
+    aliases: dict[str, str] = {}
 
 
 class Exchange(msgspec.Struct, kw_only=True):
@@ -90,8 +95,9 @@ def route(  # noqa: PLR0913 - the columns of the table
     also: tuple[str, ...] = (),
     aliases: Mapping[str, str] | None = None,
 ) -> Route:
-    """A row of the table whose columns fit each other, as the type checker sees here."""
+    """A row of the server API whose columns fit each other, as the type checker sees here."""
     return Route(
+        api="server",
         method=method,
         path=path,
         vertical=vertical,
@@ -102,6 +108,21 @@ def route(  # noqa: PLR0913 - the columns of the table
         also=also,
         aliases=dict(aliases or {}),
     )
+
+
+def managed(
+    method: str,
+    path: str,
+    request: type[Request],
+    story: Callable[[Context, Operator, Request], Awaitable[Result]],
+    render: Callable[[Result, str], Answered],
+) -> Route:
+    """A row of the management API whose columns fit each other.
+
+    The ids in the path, the query arguments and the members of the body together make the request, in this order of
+    precedence.
+    """
+    return Route(api="management", method=method, path=path, request=request, story=story, render=render)
 
 
 class Endpoint:
@@ -133,16 +154,21 @@ class Endpoint:
         """Answer one request."""
         started = time.perf_counter()
         exchange = _exchange(scope, receive)
-        reply = await self._reply(exchange)
-        if reply.status != CLIENT_GONE:
-            await _send(reply, send)
+        traceparent = exchange.headers.get(credentials.TRACEPARENT, ())
+        with self._context.tracer.request(scope["method"], self._template, traceparent) as span:
+            reply = await self._reply(exchange)
+            if reply.status != CLIENT_GONE:
+                await _send(reply, send)
+            span.answered(reply.status, reply.findings.get("code", ""), exchange.request_id, exchange.environment_id)
+        seconds = time.perf_counter() - started
+        self._context.meter.answered(scope["method"], self._template, reply.status, seconds)
         write = self._log_success if reply.status == OK else self._log_refusal
         write(
             "request",
             method=scope["method"],
             route=self._template,
             status=reply.status,
-            ms=round((time.perf_counter() - started) * 1000, 2),
+            ms=round(seconds * 1000, 2),
             request_id=exchange.request_id,
             environment=exchange.environment_id,
             **reply.findings,
@@ -162,7 +188,7 @@ class Endpoint:
             return self._refused(errors.InternalError(), exchange)
 
     def _refused(self, error: errors.Error, exchange: Exchange) -> Reply:
-        answer = refusal(error, exchange.request_id)
+        answer = refusal(error, exchange.request_id, self._context.settings.public_url)
         headers = [_JSON, _NOT_KEPT, *self._always]
         if error.kind == "unavailable":
             headers.append(_RETRY_AFTER)
@@ -173,7 +199,12 @@ class Endpoint:
 
 
 def handler(row: Route) -> Handler:
-    """What answers the calls of one row: credentials, vertical, member session, body, story, in this order (D16)."""
+    """What answers the calls of one row."""
+    return _managed(row) if row.api == "management" else _served(row)
+
+
+def _served(row: Route) -> Handler:
+    """Credentials, vertical, member session, body, story, in this order (decisions D16)."""
 
     async def handle(context: Context, exchange: Exchange) -> Answered:
         call = await _authenticated(context, exchange)
@@ -186,13 +217,35 @@ def handler(row: Route) -> Handler:
     return handle
 
 
+def _managed(row: Route) -> Handler:
+    """Workspace key, headers, query and body, story, in this order."""
+
+    async def handle(context: Context, exchange: Exchange) -> Answered:
+        operator = await _operator(context, exchange)
+        if credentials.member_session(exchange.headers) is not None:
+            raise errors.MemberSessionNotSupported
+        request = await _managed_request(row, exchange)
+        return row.render(await row.story(context, operator, request), exchange.request_id)
+
+    return handle
+
+
 async def _authenticated(context: Context, exchange: Exchange) -> Call:
     """Nothing of the body is read before this, so that strangers cannot make the service work (R44)."""
     shown = exchange.credentials
     if shown is None:
         raise errors.UnauthorizedCredentials(detail="no well-formed Basic credentials")
-    caller = await projects.authenticate_caller(context, shown.project_id, shown.secret)
+    caller = await projects.authenticate_caller(context, shown.caller_id, shown.secret)
     return Call(caller=caller, request_id=exchange.request_id)
+
+
+async def _operator(context: Context, exchange: Exchange) -> Operator:
+    """As :func:`_authenticated`, for workspace keys."""
+    shown = exchange.credentials
+    if shown is None:
+        raise errors.UnauthorizedCredentials(workspace_keys.REFUSAL, detail="no well-formed Basic credentials")
+    operator = await workspace_keys.authenticate_operator(context, shown.caller_id, shown.secret)
+    return msgspec.structs.replace(operator, request_id=exchange.request_id)
 
 
 def _check_vertical(row: Route, call: Call) -> None:
@@ -219,6 +272,15 @@ async def _request(row: Route, exchange: Exchange) -> msgspec.Struct:
     return arguments.convert(given, path, row.aliases, row.request, text=False)
 
 
+async def _managed_request(row: Route, exchange: Exchange) -> msgspec.Struct:
+    """Query and body are merged: the contract's calls about redirect URLs carry both."""
+    path = bodies.path(exchange.scope["path_params"])
+    asked = bodies.query(exchange.scope["query_string"])
+    body = b"" if row.method == "GET" else await bodies.read(exchange.headers, exchange.receive)
+    given = bodies.members(body)
+    return arguments.convert(given | asked, path, row.aliases, row.request, text=not given)
+
+
 def _exchange(scope: Scope, receive: Receive) -> Exchange:
     headers = credentials.collect(scope["headers"])
     shown = credentials.basic(headers)
@@ -227,13 +289,13 @@ def _exchange(scope: Scope, receive: Receive) -> Exchange:
         receive=receive,
         headers=headers,
         credentials=shown,
-        request_id=new_request_id(shown.project_id if shown else ""),
+        request_id=new_request_id(shown.caller_id if shown else ""),
     )
 
 
-def new_request_id(project_id: str) -> str:
+def new_request_id(caller_id: str) -> str:
     """``request-id-<test|live>-<uuid4>``. It goes by the id's form, so that it never tells whether the id exists."""
-    kind = "live" if project_id.startswith("project-live-") else "test"
+    kind = "live" if caller_id.startswith("project-live-") else "test"
     return f"request-id-{kind}-{uuid.uuid4()}"
 
 

@@ -13,16 +13,17 @@ AUTHORIZATION = b"authorization"
 CONTENT_LENGTH = b"content-length"
 MEMBER_SESSION = b"x-stytch-member-session"
 MEMBER_SESSION_JWT = b"x-stytch-member-sessionjwt"
+TRACEPARENT = b"traceparent"
 
-_READ = frozenset({AUTHORIZATION, CONTENT_LENGTH, MEMBER_SESSION, MEMBER_SESSION_JWT})
+_READ = frozenset({AUTHORIZATION, CONTENT_LENGTH, MEMBER_SESSION, MEMBER_SESSION_JWT, TRACEPARENT})
 
 Headers = dict[bytes, list[bytes]]
 
 
 class Credentials(NamedTuple):
-    """What a caller shows: the id of a project environment and one of its secrets."""
+    """What a caller shows: the id of a project environment and one of its secrets, or a workspace key and its own."""
 
-    project_id: str
+    caller_id: str
     secret: str
 
 
@@ -44,10 +45,10 @@ def basic(headers: Headers) -> Credentials | None:
     if scheme.lower() != b"basic":
         return None
     try:
-        project_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        caller_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
-    return Credentials(project_id, secret) if colon and project_id and secret else None
+    return Credentials(caller_id, secret) if colon and caller_id and secret else None
 
 
 def member_session(headers: Headers) -> tuple[str | None, str | None] | None:

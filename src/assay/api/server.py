@@ -1,4 +1,4 @@
-"""The server API: its table of calls, and the ASGI application made of it.
+"""The server API: its table of calls.
 
 The table is data: it also says what there is to document. Its order is the order of matching, so the calls made most
 often stand first, and fixed path segments stand before ids in the same place.
@@ -6,35 +6,25 @@ often stand first, and fixed path segments stand before ids in the same place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from starlette.routing import Route as PathRoute
-from starlette.routing import Router
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from assay import errors
-from assay.api import bodies
-from assay.api.calls import Endpoint, Exchange, Route, handler, route
+from assay.api.calls import Route, route
 from assay.api.wire import access as wire_access
 from assay.api.wire import directory as wire_directory
+from assay.api.wire import events as wire_events
 from assay.api.wire import keys as wire_keys
 from assay.api.wire import sessions as wire_sessions
-from assay.api.wire.answers import Answer
 from assay.stories import (
     access,
     attest,
+    audit,
     exchange,
     key_health,
     member_changes,
     members,
     organizations,
-    projects,
-    readiness,
     searches,
     sessions,
     users,
 )
-from assay.stories.context import Context
 
 _ORGANIZATIONS = "/v1/b2b/organizations"
 _ORGANIZATION = f"{_ORGANIZATIONS}/{{organization_id}}"
@@ -258,89 +248,8 @@ ROUTES: tuple[Route, ...] = (
         key_health.key_health,
         wire_keys.profile_keys,
     ),
+    route("GET", "/v1/events", None, audit.EventsRequest, audit.events, wire_events.events_found),
 )
 
 # The libraries that verify JWTs ask for keys without credentials, and keep them for 15 minutes (contract §5.2).
 JWKS_PATHS = ("/v1/b2b/sessions/jwks/{project_id}", "/v1/sessions/jwks/{project_id}")
-_JWKS_HEADERS = [(b"cache-control", b"public, max-age=900")]
-
-_MOST_PATH_CHARACTERS = 200
-
-
-class ServerApi:
-    """The server API over one context, as an ASGI application."""
-
-    def __init__(self, context: Context) -> None:
-        self._router = Router(
-            list(_paths(context)), redirect_slashes=False, default=Endpoint(context, _not_found, template="")
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Ids may hold an encoded slash, so routes are matched before anything is decoded."""
-        if scope["type"] != "http":
-            return
-        scope["path"] = scope["raw_path"].decode("latin-1")
-        await self._router(scope, receive, send)
-
-
-class _Path(PathRoute):
-    """A method on a path; the other methods of this path are refused in our own words."""
-
-    def __init__(self, path: str, method: str, endpoint: Endpoint, refuse: ASGIApp) -> None:
-        super().__init__(path, endpoint, methods=[method])
-        self._refuse = refuse
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse the method. The router comes here with a wrong one only when no other row matches."""
-        answers = scope["method"] in (self.methods or ())
-        await (self.app if answers else self._refuse)(scope, receive, send)
-
-
-def _paths(context: Context) -> Iterator[_Path]:
-    endpoints = list(_endpoints(context))
-    for path, method, endpoint in endpoints:
-        allowed = sorted({name for same, name, _ in endpoints if same == path})
-        yield _Path(path, method, endpoint, _refuse_method(context, path, allowed))
-
-
-def _endpoints(context: Context) -> Iterator[tuple[str, str, Endpoint]]:
-    for row in ROUTES:
-        for path in (row.path, *row.also):
-            yield path, row.method, Endpoint(context, handler(row), path)
-    for path in JWKS_PATHS:
-        yield path, "GET", Endpoint(context, _jwks, path, headers=_JWKS_HEADERS)
-    for path, probe in (("/healthz", _alive), ("/readyz", _ready)):
-        yield path, "GET", Endpoint(context, probe, path, quiet=True)
-
-
-def _refuse_method(context: Context, path: str, allowed: list[str]) -> Endpoint:
-    methods = ", ".join(allowed)
-
-    async def refuse(_context: Context, shown: Exchange) -> Answer:
-        raise errors.MethodNotAllowed(f"{path} does not take {_quoted(shown.scope['method'])}; it takes {methods}.")
-
-    return Endpoint(context, refuse, path, always=[(b"allow", methods.encode())])
-
-
-async def _not_found(_context: Context, shown: Exchange) -> Answer:
-    method, path = _quoted(shown.scope["method"]), _quoted(shown.scope["path"])
-    raise errors.RouteNotFound(f"This server has no route {method} {path}.")
-
-
-async def _jwks(context: Context, shown: Exchange) -> Answer:
-    project_id = bodies.path(shown.scope["path_params"])["project_id"]
-    return wire_access.KeySet(request_id=shown.request_id, keys=tuple(await projects.jwks(context, project_id)))
-
-
-async def _alive(_context: Context, shown: Exchange) -> Answer:
-    return wire_access.Health(request_id=shown.request_id)
-
-
-async def _ready(context: Context, shown: Exchange) -> Answer:
-    await readiness.ready(context)
-    return wire_access.Health(request_id=shown.request_id)
-
-
-def _quoted(text: str) -> str:
-    """The caller's text as it may stand in a sentence: short, and without control characters."""
-    return text[:_MOST_PATH_CHARACTERS].encode("unicode_escape").decode("ascii")

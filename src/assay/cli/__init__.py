@@ -14,7 +14,25 @@ import typer
 from typer.main import get_command
 
 from assay import __version__
-from assay.cli import doctor, keys, output, profiles, projects, running, serve, settings
+from assay.cli import (
+    apply,
+    backup,
+    doctor,
+    events,
+    export,
+    imports,
+    keys,
+    output,
+    people,
+    profiles,
+    projects,
+    restore,
+    running,
+    serve,
+    sessions,
+    settings,
+    workspace_keys,
+)
 
 USAGE = 2
 INTERRUPTED = 130
@@ -30,7 +48,16 @@ app = typer.Typer(
 app.command("serve", short_help="Serve the API.")(serve.serve)
 app.add_typer(projects.app, name="project", short_help="Projects and their secrets.")
 app.add_typer(profiles.app, name="profile", short_help="Whose tokens to trust.")
+app.add_typer(workspace_keys.app, name="workspace-key", short_help="Keys of the management API.")
 app.add_typer(keys.app, name="keys", short_help="Signing keys, the root key.")
+app.command("apply", short_help="Make the database agree with a file.")(apply.apply)
+app.command("export", short_help="Write such a file.")(export.export)
+app.add_typer(imports.app, name="import", short_help="Take over people from a file.")
+app.add_typer(people.app, name="person", short_help="Erase a person.")
+app.add_typer(sessions.app, name="sessions", short_help="End sessions.")
+app.command("events", short_help="The audit record.")(events.events)
+app.command("backup", short_help="Copy the database while it is in use.")(backup.backup)
+app.command("restore", short_help="Put a backup in its place.")(restore.restore)
 app.command("config", short_help="Show all settings.")(settings.show)
 app.command("doctor", short_help="Find what is wrong.")(doctor.doctor)
 

@@ -20,13 +20,13 @@ def show(document: dict[str, Any], lines: Iterable[str], *, as_json: bool) -> No
 
 def write(*lines: str) -> None:
     """Print lines for people to standard output."""
-    sys.stdout.write("".join(f"{_printable(line)}\n" for line in lines))
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def refuse(error_type: str, message: str, *, as_json: bool) -> None:
     """Say why a command did nothing: a sentence on standard error, and with ``--json`` an object as well."""
     sentence = message if message.startswith("Usage:") else f"assay: {message}"
-    sys.stderr.write("".join(f"{_printable(line)}\n" for line in sentence.splitlines()))
+    sys.stderr.write("".join(f"{printable(line)}\n" for line in sentence.splitlines()))
     if as_json:
         _write_json({"error_type": error_type, "error_message": message})
 
@@ -50,6 +50,11 @@ def command(*words: str, database: str | None) -> str:
     return "  " + shlex.join(["assay", *words, *where])
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 session``, ``2 sessions``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def time(seconds: int | None) -> str | None:
     """Seconds since the epoch as RFC 3339 in UTC; None stays None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -59,6 +64,7 @@ def _write_json(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
+    """The line as a terminal may be shown it."""
     # Names come from callers and tokens: a control character in one must not drive the operator's terminal.
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in line)

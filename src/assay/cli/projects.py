@@ -61,13 +61,12 @@ def create_secret(*, project_id: ProjectId, database: Database = None, as_json: 
 
 @secrets.command("list")
 def list_secrets(*, project_id: ProjectId, database: Database = None, as_json: Json = False) -> None:
-    """List the secrets of an environment by id and last four characters, revoked ones included."""
+    """List the secrets of an environment by id and last four characters, revoked ones included.
+
+    The last use is noted at most every five minutes: a secret that was not used for longer than that can be revoked.
+    """
     found = perform(database, lambda ctx: projects.list_secrets(ctx, project_id))
-    rows = [
-        (each.secret_id, f"…{each.last_four}", output.time(each.created_at) or "", output.time(each.revoked_at) or "-")
-        for each in found
-    ]
-    lines = output.table(("SECRET ID", "SECRET", "CREATED", "REVOKED"), rows)
+    lines = output.table(("SECRET ID", "SECRET", "CREATED", "LAST USED", "REVOKED"), map(_secret_row, found))
     output.show({"secrets": [_secret(each) for each in found]}, lines, as_json=as_json)
 
 
@@ -146,6 +145,11 @@ def _listing_lines(found: list[ProjectListing], database: str | None) -> list[st
     return output.table(("NAME", "SLUG", "VERTICAL", "ENVIRONMENT", "PROJECT ID"), rows)
 
 
+def _secret_row(record: Secret) -> tuple[str, ...]:
+    times = (record.created_at, record.used_at, record.revoked_at)
+    return record.secret_id, f"…{record.last_four}", *(output.time(each) or "-" for each in times)
+
+
 def _secret(record: Secret) -> dict[str, Any]:
     """What may be shown of a secret at any time."""
     return {
@@ -153,5 +157,6 @@ def _secret(record: Secret) -> dict[str, Any]:
         "project_id": record.environment_id,
         "last_four": record.last_four,
         "created_at": output.time(record.created_at),
+        "used_at": output.time(record.used_at),
         "revoked_at": output.time(record.revoked_at),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,9 +12,13 @@ import typer
 from assay import serving
 from assay.cli import output, running
 from assay.cli.options import Database
-from assay.serving import AddressFault
+from assay.serving import DEFAULT_METRICS, AddressFault, MetricsAddress
+from assay.tls import TlsFiles
 
 HIGHEST_PORT = 65535
+NO_METRICS = "none"
+
+_DEFAULT_METRICS = f"{DEFAULT_METRICS.host}:{DEFAULT_METRICS.port}"
 
 
 def serve(
@@ -22,9 +27,23 @@ def serve(
     port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65535, help="The port to listen on; 0 takes a free one.")
     ] = 8080,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Serve https with this certificate: PEM, followed by those of its authorities. SIGHUP reads it again.",
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The private key of the certificate: PEM, not encrypted.")
+    ] = None,
     metrics: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="Also serve /metrics for Prometheus there; it tells of all projects."),
+        typer.Option(
+            metavar="HOST:PORT|none",
+            help="Where /metrics is served for Prometheus; it tells of all projects and asks for no credentials."
+            f" Without the option: {_DEFAULT_METRICS}, if that is free.",
+        ),
     ] = None,
     database: Database = None,
 ) -> None:
@@ -32,20 +51,34 @@ def serve(
 
     Refuses to start with a wrong root key. The log goes to standard error, a JSON object per line.
     """
+    beside, tls = _metrics(metrics), _tls(tls_cert, tls_key)
     # Before the server takes the signal, and after it, Ctrl-C still means to stop.
     with contextlib.suppress(KeyboardInterrupt):
         try:
-            beside = None if metrics is None else _address(metrics)
-            serving.run(running.settings(database), (host, port), _say_where, metrics=beside)
+            serving.run(running.settings(database), (host, port), _say_where, metrics=beside, tls=tls)
         except AddressFault as fault:
             raise AddressFault(f"{fault}; choose another with --host or --port, or --metrics") from None
 
 
-def _address(text: str) -> tuple[str, int]:
+def _tls(certificate: Path | None, key: Path | None) -> TlsFiles | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None:
+        raise typer.BadParameter("it needs --tls-cert too", param_hint="--tls-key")
+    if key is None:
+        raise typer.BadParameter("it needs --tls-key too", param_hint="--tls-cert")
+    return TlsFiles(certificate, key)
+
+
+def _metrics(text: str | None) -> MetricsAddress | None:
+    if text is None:
+        return DEFAULT_METRICS
+    if text == NO_METRICS:
+        return None
     host, _, port = text.rpartition(":")
     if not host or not (port.isascii() and port.isdigit()) or int(port) > HIGHEST_PORT:
-        raise typer.BadParameter("write it as HOST:PORT, such as 127.0.0.1:9464", param_hint="--metrics")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+        raise typer.BadParameter(f"write it as HOST:PORT, such as {_DEFAULT_METRICS}, or none", param_hint="--metrics")
+    return MetricsAddress(host.removeprefix("[").removesuffix("]"), int(port))
 
 
 def _say_where(url: str) -> None:

@@ -12,6 +12,7 @@ from assay.cli import output
 from assay.cli.options import Database, Json
 from assay.config import ConfigFault, Setting
 from assay.keys.sealing import find_root_key
+from assay.observing.opening import check as check_traces
 
 
 def show(*, database: Database = None, as_json: Json = False) -> None:
@@ -45,6 +46,7 @@ def _problem(database: str | None) -> str | None:
         settings = config.read(os.environ, database=database)
         if settings.root_key:
             find_root_key(settings)
+        check_traces(settings)
     except ConfigFault as fault:
         return str(fault)
     return None

@@ -6,7 +6,10 @@ from assay.errors.base import Error
 
 
 class UnauthorizedCredentials(Error):
-    """The Basic credentials are missing, malformed, unknown or revoked. Use a project id and one of its secrets."""
+    """The Basic credentials are missing, malformed, unknown or revoked.
+
+    The server API takes a project id and one of its secrets, the management API a workspace key and its secret.
+    """
 
     code = "unauthorized_credentials"
     kind = "unauthenticated"
@@ -86,7 +89,7 @@ class InternalError(Error):
 
 
 class ProjectNotFound(Error):
-    """No environment has this id. ``assay project list`` shows those there are."""
+    """No environment has this id, or no project this slug. ``assay project list`` shows those there are."""
 
     code = "project_not_found"
     kind = "not found"

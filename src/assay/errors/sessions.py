@@ -112,7 +112,10 @@ class InsufficientFactorsForSessionExchange(Error):
 
 
 class CustomClaimsTooLarge(Error):
-    """The custom claims of a session hold at most 4096 bytes of JSON, merged ones included."""
+    """The custom claims of a session hold at most 4096 bytes of JSON, merged ones included.
+
+    So do the claims that the environment's JWT template makes of a session; then the message names the template.
+    """
 
     code = "custom_claims_too_large"
     kind = "invalid"

@@ -138,12 +138,20 @@ class TooManyPemFiles(Error):
     default_message = "A profile holds at most five pem_files."
 
 
+class PemFileNotFound(Error):
+    """The profile has no PEM file with this id. The profile itself shows those it has."""
+
+    code = "pem_file_not_found"
+    kind = "not found"
+    default_message = "The profile has no PEM file with this id."
+
+
 class CannotAddPemFile(Error):
-    """The profile gets its keys from a JWKS URL, so a PEM file would never be used."""
+    """The profile does not get its keys from PEM files, so one would never be used. Change its sources instead."""
 
     code = "cannot_add_pem_file_to_non_pem_trusted_token_profile"
     kind = "invalid"
-    default_message = "This profile uses a jwks_url; PEM files belong to profiles with public key type PEM."
+    default_message = "Only a profile with public key type PEM takes PEM files; this one gets its keys elsewhere."
 
 
 class InvalidPublicKey(Error):

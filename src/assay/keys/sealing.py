@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -83,6 +84,13 @@ class RootKey:
         except InvalidTag:
             raise WrongRootKey("sealed data does not open with this root key, or was changed") from None
 
+    def holds(self, sealed: bytes, purpose: str, plaintext: bytes) -> bool:
+        """Whether this is what was sealed, for whoever has it already; false for bytes that do not open."""
+        try:
+            return hmac.compare_digest(self.open(sealed, purpose), plaintext)
+        except WrongRootKey:
+            return False
+
     def sealed_under(self, outer: RootKey) -> bytes:
         """This key as the check value of a store whose root key is ``outer``."""
         return outer.seal(self._secret, _CHECK_PURPOSE)
@@ -147,6 +155,27 @@ async def check(store: Store, root_key: RootKey) -> RootKey:
     if check_value is None or not _opens_check(root_key, check_value):
         raise WrongRootKey("This root key is not the one that this database's signing keys are sealed under.")
     return RootKey(root_key.open(check_value, _CHECK_PURPOSE))
+
+
+def check_backup(settings: Settings, check_value: bytes | None) -> None:
+    """Refuse a backup whose check value does not open under the root key at hand; makes no key.
+
+    Raises ConfigFault, and WrongRootKey with a message that says what to do.
+    """
+    path = root_key_file(settings)
+    found = [find_root_key(settings)] if settings.root_key else [*filter(None, (_read(path), _read(_following(path))))]
+    if check_value is None or any(_opens_check(each, check_value) for each in found):
+        return
+    if not found:
+        raise WrongRootKey(
+            f"The backup is sealed under a root key, and there is none here. Put the one that you kept at {path} "
+            "(mode 600), or set ASSAY_ROOT_KEY to it. A backup never holds it."
+        )
+    held = "ASSAY_ROOT_KEY" if settings.root_key else str(path)
+    raise WrongRootKey(
+        f"{held} holds another root key than the one that the backup is sealed under. "
+        "Put back the root key of the time when the backup was made, or restore another backup."
+    )
 
 
 def _opens_check(root_key: RootKey, check_value: bytes) -> bool:

@@ -21,6 +21,8 @@ from assay.keys.minting import base64url, mint, private_key_of
 from assay.keys.recent import Recent
 from assay.keys.sources import from_jwk
 from assay.model import Environment, Event, SigningKey
+from assay.observing.meter import Meter
+from assay.observing.tracer import NO_TRACER, Tracer
 from assay.rules.algorithms import VerificationKey
 from assay.store import Conflict, CreateSigningKeys, RotateSigningKeys, Stale, Store
 
@@ -41,8 +43,17 @@ class _Hand(msgspec.Struct, frozen=True):
 class Signer:
     """Signs for every environment of one store. ``clock`` gives seconds since the epoch."""
 
-    def __init__(self, store: Store, root_key: sealing.RootKey, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        root_key: sealing.RootKey,
+        clock: Callable[[], float] = time.time,
+        meter: Meter | None = None,
+        tracer: Tracer = NO_TRACER,
+    ) -> None:
         self._store = store
+        self._meter = meter or Meter()
+        self._tracer = tracer
         self._root_key = root_key
         self._clock = clock
         self._hands: Recent[tuple[str, str], _Hand] = Recent(_KEYS_IN_MEMORY)
@@ -56,9 +67,12 @@ class Signer:
         ``active_kid`` is what the store said when the caller was read; None makes the environment's first keys.
         Raises errors.StoreUnavailable, and WrongRootKey when the key does not open.
         """
-        kid = active_kid or await self._active_kid(environment)
-        hand = self._hands.get((environment.environment_id, kid)) or await self._take_up(environment, kid)
-        return _signed(hand.header_segment, claims, hand.private_key)
+        with self._tracer.step("sign"):
+            kid = active_kid or await self._active_kid(environment)
+            hand = self._hands.get((environment.environment_id, kid)) or await self._take_up(environment, kid)
+            signed = _signed(hand.header_segment, claims, hand.private_key)
+        self._meter.signed()
+        return signed
 
     async def published(self, environment: Environment) -> list[dict[str, Any]]:
         """The JWKs that verify session JWTs now or soon: next, active, and those retired less than 30 days ago."""

@@ -27,6 +27,7 @@ from assay.model.people import UserName as UserName
 from assay.model.records import Attempt as Attempt
 from assay.model.records import Event as Event
 from assay.model.records import NumberedEvent as NumberedEvent
+from assay.model.records import PersonCounts as PersonCounts
 from assay.model.sessions import Factor as Factor
 from assay.model.sessions import Session as Session
 from assay.model.sessions import SessionView as SessionView

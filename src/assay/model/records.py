@@ -43,3 +43,11 @@ class NumberedEvent(Record, frozen=True, kw_only=True):
 
     number: int
     event: Event
+
+
+class PersonCounts(Record, frozen=True, kw_only=True):
+    """How many records tell of one person beside its own."""
+
+    sessions: int
+    attempts: int
+    events: int

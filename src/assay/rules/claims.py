@@ -26,7 +26,7 @@ def merge_custom_claims(current: Mapping[str, Any], change: Mapping[str, Any]) -
 
     Raises CustomClaimsTooLarge when the result is longer than 4096 bytes of JSON.
     """
-    merged = _merge(current, change)
+    merged = merged_claims(current, change)
     if jsontext.size(merged) > MAX_BYTES:
         raise errors.CustomClaimsTooLarge
     return merged
@@ -45,14 +45,15 @@ def merge_metadata(current: Mapping[str, Any], change: Mapping[str, Any]) -> dic
     return merged
 
 
-def _merge(current: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+def merged_claims(current: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """``change`` over ``current``, objects within objects too; null deletes. Whatever its size."""
     merged = dict(current)
     for name, value in change.items():
         if value is None:
             merged.pop(name, None)
         elif isinstance(value, dict):
             before = merged.get(name)
-            merged[name] = _merge(before if isinstance(before, dict) else {}, value)
+            merged[name] = merged_claims(before if isinstance(before, dict) else {}, value)
         else:
             merged[name] = value
     return merged

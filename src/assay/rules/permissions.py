@@ -147,10 +147,26 @@ def granting_roles(policy: Policy, roles: Iterable[str], resource_id: str, actio
     )
 
 
-def session_roles(vertical: Vertical, person: Member | User, factors: Iterable[Factor]) -> tuple[str, ...]:
-    """What counts in a session: the default role, the explicit ones, and those of the profiles it rests on (D5)."""
+def permitted_actions(policy: Policy, roles: Iterable[str], resource_id: str) -> tuple[str, ...] | None:
+    """The actions of the resource that ``roles`` permit, in the order of the resource; None if there is no such one."""
+    resource = next((each for each in policy.resources if each.resource_id == resource_id), None)
+    if resource is None:
+        return None
+    held = tuple(roles)
+    return tuple(action for action in resource.actions if granting_roles(policy, held, resource_id, action))
+
+
+def session_roles(
+    vertical: Vertical, person: Member | User, factors: Iterable[Factor], policy: Policy
+) -> tuple[str, ...]:
+    """What counts in a session: the default role, the explicit ones, and those of the profiles it rests on (D5).
+
+    A role that the policy does not have any more is left out, though the person keeps it: backends look for names in
+    the roles of a session JWT, and there a role that was taken out of the policy must not go on counting.
+    """
     from_tokens = (person.token_roles.get(factor.profile_id, ()) for factor in factors)
-    return _unique(DEFAULT_ROLE[vertical], person.roles, *from_tokens)
+    known = policy.role_ids()
+    return tuple(role for role in _unique(DEFAULT_ROLE[vertical], person.roles, *from_tokens) if role in known)
 
 
 def all_roles(vertical: Vertical, person: Member | User) -> tuple[str, ...]:

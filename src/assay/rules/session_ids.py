@@ -71,9 +71,14 @@ def opens(session: Session, token: str) -> bool:
 
 def session_id(session: Session) -> str:
     """The id on the wire: prefix, kind, and a version 8 UUID (RFC 9562 §5.8) of the number and 58 bits of a hash."""
-    payload = session.number << 58 | session.id_tail
+    return id_of(session.subject_kind, session.kind, session.number, session.id_tail)
+
+
+def id_of(subject_kind: SubjectKind, kind: Kind, number: int, id_tail: int) -> str:
+    """The id of a session of which only these fields are at hand."""
+    payload = number << 58 | id_tail
     value = payload >> 74 << 80 | 0x8 << 76 | (payload >> 62 & 0xFFF) << 64 | 0x2 << 62 | payload & (1 << 62) - 1
-    return f"{_PREFIX[session.subject_kind]}-{session.kind}-{uuid.UUID(int=value)}"
+    return f"{_PREFIX[subject_kind]}-{kind}-{uuid.UUID(int=value)}"
 
 
 def number_of_id(text: str, subject_kind: SubjectKind, kind: Kind) -> int:

@@ -11,7 +11,8 @@ from assay import errors
 from assay.model import Environment, SessionView
 from assay.rules import jws
 from assay.rules.algorithms import VerificationKey, verify
-from assay.rules.permissions import session_roles
+from assay.rules.claims import merged_claims
+from assay.rules.permissions import Policy, session_roles
 from assay.rules.session_ids import session_id
 
 LIFETIME_SECONDS = 300
@@ -30,16 +31,28 @@ def issuer_of(environment_id: str, public_url: str) -> str:
     return public_url or f"stytch.com/{environment_id}"
 
 
-def claims(view: SessionView, environment: Environment, public_url: str, sealed_token: str, now: int) -> dict[str, Any]:
+class Shape(msgspec.Struct, frozen=True):
+    """What the environment decides about a session JWT: the roles that count, claims to add, another audience."""
+
+    roles: tuple[str, ...]
+    claims: dict[str, Any] = {}
+    custom_audience: str = ""
+
+
+def claims(
+    view: SessionView, environment: Environment, shape: Shape, *, public_url: str, sealed_token: str, now: int
+) -> dict[str, Any]:
     """The claims of a JWT made at ``now``, never stamped ahead: official clients allow no leeway.
 
-    ``sealed_token`` lets whoever authenticates with the JWT have the session token back; clients ignore it. Custom
-    claims stand beside ours; their names were checked when they were set (decisions D11).
+    ``sealed_token`` lets whoever authenticates with the JWT have the session token back; clients ignore it. Claims of
+    the template and custom claims stand beside ours; their names were checked when they were set (decisions D11). The
+    session's own win over those of the template. The environment's id stays in the audience, where clients look.
     """
     session = view.session
+    audience = dict.fromkeys([environment.environment_id, *filter(None, [shape.custom_audience])])
     own: dict[str, Any] = {
         "iss": issuer_of(environment.environment_id, public_url),
-        "aud": [environment.environment_id],
+        "aud": list(audience),
         "sub": session.subject_id,
         "iat": now,
         "nbf": now,
@@ -51,7 +64,7 @@ def claims(view: SessionView, environment: Environment, public_url: str, sealed_
             "expires_at": timestamp(session.expires_at),
             "attributes": {"ip_address": "", "user_agent": ""},
             "authentication_factors": [factor(f.token_id, f.last_authenticated_at) for f in session.factors],
-            "roles": list(roles(view, environment)),
+            "roles": list(shape.roles),
             "sealed_token": sealed_token,
         },
     }
@@ -60,7 +73,7 @@ def claims(view: SessionView, environment: Environment, public_url: str, sealed_
             "organization_id": view.organization.organization_id,
             "slug": view.organization.slug,
         }
-    return {**session.custom_claims, **own}
+    return {**merged_claims(shape.claims, session.custom_claims), **own}
 
 
 def factor(token_id: str, last_authenticated_at: int) -> dict[str, Any]:
@@ -73,12 +86,12 @@ def factor(token_id: str, last_authenticated_at: int) -> dict[str, Any]:
     }
 
 
-def roles(view: SessionView, environment: Environment) -> tuple[str, ...]:
+def roles(view: SessionView, environment: Environment, policy: Policy) -> tuple[str, ...]:
     """The roles that count in this session now (decisions D5)."""
     person = view.member or view.user
     if person is None:
         return ()
-    return session_roles(environment.vertical, person, view.session.factors)
+    return session_roles(environment.vertical, person, view.session.factors, policy)
 
 
 class SessionClaim(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from assay.model import (
     Member,
     NumberedEvent,
     Organization,
+    PersonCounts,
     Profile,
     Project,
     PublicToken,
@@ -47,6 +48,7 @@ from assay.store.operator_writes import DeleteEnvironment as DeleteEnvironment
 from assay.store.operator_writes import DeleteProject as DeleteProject
 from assay.store.operator_writes import DeletePublicToken as DeletePublicToken
 from assay.store.operator_writes import ErasePerson as ErasePerson
+from assay.store.operator_writes import RecordEvents as RecordEvents
 from assay.store.operator_writes import RenameProject as RenameProject
 from assay.store.operator_writes import RevokeSessionsWhere as RevokeSessionsWhere
 from assay.store.operator_writes import RevokeWorkspaceKey as RevokeWorkspaceKey
@@ -274,10 +276,23 @@ class Store(Protocol):
     async def sessions_alive(self, now: int) -> dict[str, int]:
         """Live sessions at ``now`` by environment. It counts them all, so it runs beside everything else."""
 
+    async def live_sessions(
+        self, environment_id: str, organization_id: str | None, profile_id: str | None, now: int
+    ) -> int:
+        """How many sessions :class:`RevokeSessionsWhere` with these values would end at ``now``."""
+
     # -- records
 
     async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
         """Events of one environment (None: of all) with a greater number, oldest first."""
+
+    async def newest_events(self, environment_id: str | None, limit: int) -> list[NumberedEvent]:
+        """The newest events of one environment (None: of all) with their numbers, newest first."""
+
+    async def person_counts(
+        self, environment_id: str, subject_kind: SubjectKind, subject_id: str, traces: tuple[str, ...]
+    ) -> PersonCounts:
+        """What :class:`ErasePerson` with these values would take with the person."""
 
     async def attempts(self, environment_id: str, limit: int) -> list[Attempt]:
         """The newest attempts, newest first."""

@@ -126,3 +126,7 @@ class ErasePerson(Write, frozen=True, kw_only=True):
     subject_kind: SubjectKind
     subject_id: str
     traces: tuple[str, ...] = ()
+
+
+class RecordEvents(Write, frozen=True, kw_only=True):
+    """Only its events: of something that was no single write, such as a whole import."""

@@ -17,6 +17,7 @@ from assay.model import (
     Attempt,
     Environment,
     Event,
+    JwtTemplate,
     KeptKeys,
     Member,
     Organization,
@@ -24,10 +25,12 @@ from assay.model import (
     Profile,
     Project,
     PublicToken,
+    RedirectUrl,
     Secret,
     Session,
     SigningKey,
     User,
+    WorkspaceKey,
 )
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -86,6 +89,9 @@ PROJECT = Rows(Project)
 ENVIRONMENT = Rows(Environment)
 SECRET = Rows(Secret)
 PUBLIC_TOKEN = Rows(PublicToken)
+WORKSPACE_KEY = Rows(WorkspaceKey)
+JWT_TEMPLATE = Rows(JwtTemplate)
+REDIRECT_URL = Rows(RedirectUrl)
 SIGNING_KEY = Rows(SigningKey)
 PROFILE = Rows(Profile, without=("pem_files",))
 PEM_FILE = Rows(PemFile)

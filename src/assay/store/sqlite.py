@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import msgspec
@@ -20,21 +20,29 @@ from assay.model import (
     Attempt,
     Caller,
     Environment,
+    EnvironmentCounts,
     Event,
     KeptKeys,
     Member,
+    NumberedEvent,
     Organization,
+    PersonCounts,
     Profile,
     Project,
+    PublicToken,
     Secret,
     Session,
     SessionView,
     SigningKey,
     SubjectKind,
     User,
+    WorkspaceKey,
 )
-from assay.store import Search, Write, rows, sqlite_files
+from assay.observing.meter import Meter
+from assay.rules.permissions import Policy
+from assay.store import Configuration, ErasePerson, Search, Write, rows, sqlite_files
 from assay.store.filters import Target
+from assay.store.operator_plans import SearchedErasure, traces_of
 from assay.store.plans import plan
 from assay.store.rows import Parameters, R, Rows, json_text
 from assay.store.search import names_deleted, query
@@ -42,18 +50,21 @@ from assay.store.sqlite_writer import Writer
 from assay.store.statements import STATEMENTS
 
 
-async def open_sqlite(path: str, *, busy_seconds: float = sqlite_files.BUSY_SECONDS) -> SqliteStore:
+async def open_sqlite(
+    path: str, *, busy_seconds: float = sqlite_files.BUSY_SECONDS, meter: Meter | None = None
+) -> SqliteStore:
     """Open the file, making and migrating it as needed. Raises opening.SchemaTooNew and opening.StoreFault."""
     await asyncio.to_thread(sqlite_files.prepare, path, busy_seconds)
-    writer = Writer(lambda: sqlite_files.connect(path, busy_seconds))
-    return SqliteStore(sqlite_files.connect_reader(path), writer)
+    writer = Writer(lambda: sqlite_files.connect_writer(path, busy_seconds), meter)
+    return SqliteStore(lambda: sqlite_files.connect_reader(path), writer)
 
 
 class SqliteStore:
-    """A :class:`assay.store.Store` in one file."""
+    """A :class:`assay.store.Store` in one file. ``connect`` opens a connection that can only read."""
 
-    def __init__(self, reader: sqlite3.Connection, writer: Writer) -> None:
-        self._reader = reader
+    def __init__(self, connect: Callable[[], sqlite3.Connection], writer: Writer) -> None:
+        self._connect = connect
+        self._reader = connect()
         self._writer = writer
 
     async def close(self) -> None:
@@ -61,7 +72,21 @@ class SqliteStore:
         self._reader.close()
 
     async def write(self, write: Write) -> None:
+        if isinstance(write, ErasePerson):
+            write = await self._searched(write)
         await self._writer.commit(plan(write))
+
+    async def _searched(self, write: ErasePerson) -> SearchedErasure:
+        telling = {**traces_of(write), "tombstones": 0}
+        ((attempts_seen, attempts),) = await self._aside("find_erased_attempts", **telling)
+        ((events_seen, events),) = await self._aside("find_erased_events", **telling)
+        return SearchedErasure(
+            **{name: getattr(write, name) for name in write.__struct_fields__},
+            attempts=attempts,
+            attempts_seen=attempts_seen,
+            events_found=events,
+            events_seen=events_seen,
+        )
 
     async def ping(self) -> None:
         self._select("projects_exist", {})
@@ -89,6 +114,12 @@ class SqliteStore:
     async def secret_is_live(self, environment_id: str, secret_id: str) -> bool:
         return bool(self._select("secret_is_live", {"environment_id": environment_id, "secret_id": secret_id}))
 
+    async def workspace_key(self, workspace_key_id: str) -> WorkspaceKey | None:
+        return self._one("workspace_key", rows.WORKSPACE_KEY, workspace_key_id=workspace_key_id)
+
+    async def workspace_keys(self) -> list[WorkspaceKey]:
+        return self._all("workspace_keys", rows.WORKSPACE_KEY)
+
     async def projects(self) -> list[Project]:
         return self._all("projects", rows.PROJECT)
 
@@ -97,6 +128,33 @@ class SqliteStore:
 
     async def environments(self, project_id: str) -> list[Environment]:
         return self._all("environments", rows.ENVIRONMENT, project_id=project_id)
+
+    async def project_by_slug(self, slug: str) -> Project | None:
+        return self._one("project_by_slug", rows.PROJECT, slug=slug)
+
+    async def environment_by_slug(self, project_slug: str, environment_slug: str) -> Environment | None:
+        key = {"project_slug": project_slug, "environment_slug": environment_slug}
+        return self._one("environment_by_slug", rows.ENVIRONMENT, **key)
+
+    async def environment_counts(self, environment_id: str) -> EnvironmentCounts:
+        ((users, organizations, members),) = await self._aside("environment_counts", environment_id=environment_id)
+        return EnvironmentCounts(users=users, organizations=organizations, members=members)
+
+    async def configuration(self, environment_id: str) -> tuple[int, Configuration]:
+        key = {"environment_id": environment_id}
+        with self._snapshot():
+            revision = self._select("environment_revision", key)
+            if not revision:
+                return 0, Configuration()
+            policy = self._select("rbac_policy", key)
+            return revision[0][0], Configuration(
+                policy=msgspec.json.decode(policy[0][0], type=Policy) if policy else None,
+                jwt_templates=tuple(self._all("jwt_templates", rows.JWT_TEMPLATE, **key)),
+                redirect_urls=tuple(self._all("redirect_urls", rows.REDIRECT_URL, **key)),
+            )
+
+    async def public_tokens(self, environment_id: str) -> list[PublicToken]:
+        return self._all("public_tokens", rows.PUBLIC_TOKEN, environment_id=environment_id)
 
     async def secrets(self, environment_id: str) -> list[Secret]:
         return self._all("secrets", rows.SECRET, environment_id=environment_id)
@@ -237,7 +295,38 @@ class SqliteStore:
             now=now,
         )
 
+    async def sessions_alive(self, now: int) -> dict[str, int]:
+        return dict(await self._aside("sessions_alive", now=now))
+
+    async def live_sessions(
+        self, environment_id: str, organization_id: str | None, profile_id: str | None, now: int
+    ) -> int:
+        key = {"environment_id": environment_id, "organization_id": organization_id, "profile_id": profile_id}
+        return int((await self._aside("live_sessions", **key, now=now))[0][0])
+
     # -- records
+
+    async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
+        if environment_id is None:
+            found = self._select("all_events_after", {"number": number, "limit": limit})
+        else:
+            key = {"environment_id": environment_id, "number": number, "limit": limit}
+            found = self._select("events_after", key)
+        return [NumberedEvent(number=row[0], event=rows.EVENT.record(row[1:])) for row in found]
+
+    async def newest_events(self, environment_id: str | None, limit: int) -> list[NumberedEvent]:
+        which = "all_newest_events" if environment_id is None else "newest_events"
+        found = self._select(which, {"environment_id": environment_id, "limit": limit})
+        return [NumberedEvent(number=row[0], event=rows.EVENT.record(row[1:])) for row in found]
+
+    async def person_counts(
+        self, environment_id: str, subject_kind: SubjectKind, subject_id: str, traces: tuple[str, ...]
+    ) -> PersonCounts:
+        key = {"environment_id": environment_id, "subject_kind": subject_kind, "subject_id": subject_id}
+        ((sessions, attempts, events),) = await self._aside(
+            "person_counts", **key, traces=json_text((subject_id, *traces)), tombstones=0
+        )
+        return PersonCounts(sessions=sessions, attempts=attempts, events=events)
 
     async def attempts(self, environment_id: str, limit: int) -> list[Attempt]:
         return self._all("attempts", rows.ATTEMPT, environment_id=environment_id, limit=limit)
@@ -276,7 +365,23 @@ class SqliteStore:
         return self._run(STATEMENTS[name], parameters)
 
     def _run(self, sql: str, parameters: Parameters) -> list[Any]:
+        return _fetched(self._reader, sql, parameters)
+
+    async def _aside(self, name: str, **parameters: object) -> list[Any]:
+        """Read in a thread, on a connection of its own: what goes over whole tables holds up nobody else."""
+        return await asyncio.to_thread(self._read_aside, STATEMENTS[name], parameters)
+
+    def _read_aside(self, sql: str, parameters: Parameters) -> list[Any]:
         try:
-            return self._reader.execute(sql, parameters).fetchall()
+            connection = self._connect()
         except sqlite3.Error as fault:
             raise errors.StoreUnavailable(detail=f"reading: {fault}") from None
+        with closing(connection):
+            return _fetched(connection, sql, parameters)
+
+
+def _fetched(connection: sqlite3.Connection, sql: str, parameters: Parameters) -> list[Any]:
+    try:
+        return connection.execute(sql, parameters).fetchall()
+    except sqlite3.Error as fault:
+        raise errors.StoreUnavailable(detail=f"reading: {fault}") from None

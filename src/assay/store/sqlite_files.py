@@ -7,8 +7,11 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from urllib.parse import quote
 
+from assay.rules import session_ids
+from assay.store import traces
 from assay.store.opening import SchemaTooNew, StoreFault
 
 BUSY_SECONDS = 5.0
@@ -45,9 +48,25 @@ def connect(path: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection
     try:
         connection.execute("pragma synchronous = full")
         connection.execute("pragma foreign_keys = on")
+        connection.execute("pragma secure_delete = on")  # what is deleted is overwritten in the file as well
     except sqlite3.Error:
         connection.close()
         raise
+    return connection
+
+
+def connect_existing(path: str, mode: Literal["ro", "rw"], busy_seconds: float) -> sqlite3.Connection:
+    """A plain connection to a file that is there, never one that makes it. Raises StoreFault and sqlite3.Error."""
+    if not Path(path).is_file():
+        raise StoreFault(f"{path} is not there, or is no file")
+    uri = f"file:{quote(str(Path(path).absolute()))}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_seconds)
+
+
+def connect_writer(path: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """The connection of a store's writer, which can find what tells of a person to be erased."""
+    connection = connect(path, busy_seconds)
+    _know_traces(connection)
     return connection
 
 
@@ -56,7 +75,15 @@ def connect_reader(path: str) -> sqlite3.Connection:
     connection = connect(path)
     connection.execute("pragma query_only = on")
     connection.create_function("lower", 1, _lower, deterministic=True)
+    _know_traces(connection)
+    _tables(connection)  # a first read: from now on SQLite's lock tells everybody that the file is in use
     return connection
+
+
+def _know_traces(connection: sqlite3.Connection) -> None:
+    connection.create_function("session_id", 4, session_ids.id_of, deterministic=True)
+    connection.create_function("tells_of", 2, traces.in_text, deterministic=True)
+    connection.create_function("tells_of_json", 2, traces.in_json, deterministic=True)
 
 
 def prepare(path: str, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -75,12 +102,27 @@ def prepare(path: str, busy_seconds: float = BUSY_SECONDS) -> None:
         raise StoreFault(f"{path} cannot be used as a store: {fault}") from None
 
 
-def schema_number(connection: sqlite3.Connection) -> int:
-    """Number of the newest migration applied; 0 for an empty file. Raises sqlite3.Error."""
-    if not _tables(connection):
-        return 0
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether there is no table in the file. Raises sqlite3.Error."""
+    return not _tables(connection)
+
+
+def schema_of_store(connection: sqlite3.Connection, path: str) -> int:
+    """Number of the newest migration in a file of ours. Raises StoreFault for anybody else's, and sqlite3.Error."""
+    if "schema_migrations" not in _tables(connection):
+        raise StoreFault(f"{path} is the database of another program; name another file")
     row = connection.execute("select max(number) from schema_migrations").fetchone()
     return int(row[0] or 0)
+
+
+def refuse_newer(number: int, path: str, newest: int | None = None) -> None:
+    """Raise SchemaTooNew for a schema after ``newest``, the last one that this version knows."""
+    newest = migrations()[-1].number if newest is None else newest
+    if number > newest:
+        raise SchemaTooNew(
+            f"{path} has schema {number}, and this version of Assay knows {newest}:"
+            " use the version that migrated it, or restore a backup from before"
+        )
 
 
 def _make_private(path: str) -> None:
@@ -128,15 +170,8 @@ def _migrate(connection: sqlite3.Connection, path: str, known: tuple[Migration, 
 
 
 def _pending(connection: sqlite3.Connection, path: str, known: tuple[Migration, ...]) -> tuple[Migration, ...]:
-    tables = _tables(connection)
-    if tables and "schema_migrations" not in tables:
-        raise StoreFault(f"{path} is the database of another program; name another file")
-    number = schema_number(connection)
-    if number > known[-1].number:
-        raise SchemaTooNew(
-            f"{path} has schema {number}, and this version of Assay knows {known[-1].number}:"
-            " use the version that migrated it, or restore a backup from before"
-        )
+    number = 0 if is_empty(connection) else schema_of_store(connection, path)
+    refuse_newer(number, path, known[-1].number)
     return tuple(migration for migration in known if migration.number > number)
 
 

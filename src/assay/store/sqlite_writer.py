@@ -10,20 +10,24 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from assay import errors
+from assay.observing.meter import Meter
 from assay.store import Conflict, Stale, UniqueKey
-from assay.store.plans import Plan
+from assay.store.steps import Plan
 
 MAX_BATCH = 512
 """So many writes share a commit at most: the first of them waits for the last."""
 
 _CONFLICTS: Mapping[str, UniqueKey] = {
     "projects.slug": "project_slug",
+    "environments.project_id, environments.slug": "environment_slug",
+    "environments.project_id": "live_environment",
     "profiles.environment_id, profiles.profile_id": "profile_id",
     "organizations.environment_id, organizations.slug": "organization_slug",
     "organizations.environment_id, organizations.external_id": "organization_external_id",
@@ -50,8 +54,11 @@ class Job(NamedTuple):
 class Writer:
     """Takes plans on the event loop and answers them from its thread. ``connect`` opens its connection."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connect: Callable[[], sqlite3.Connection], meter: Meter | None = None) -> None:
         self._connect = connect
+        self._meter = meter or Meter()
+        self._waiting = 0
+        self._meter.watch_queue(lambda: self._waiting)
         self._connection: sqlite3.Connection | None = None
         self._loop = asyncio.get_running_loop()
         self._tick: list[Job] = []
@@ -70,6 +77,7 @@ class Writer:
             self._loop.call_soon(self._hand_over)
         job = Job(plan, self._loop.create_future())
         self._tick.append(job)
+        self._waiting += 1
         await job.answer
 
     async def close(self) -> None:
@@ -96,7 +104,7 @@ class Writer:
             is_open = self._collect(waiting) and is_open
             batch = [waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH))]
             if batch:
-                self._answer(batch, self._commit(batch))
+                self._answer(batch, self._metered(batch))
         if self._connection is not None:
             self._connection.close()
 
@@ -108,6 +116,13 @@ class Writer:
         except Empty:
             return True
         return False
+
+    def _metered(self, batch: list[Job]) -> list[Exception | None]:
+        started = time.perf_counter()
+        outcomes = self._commit(batch)
+        failed = isinstance(outcomes[0], errors.StoreUnavailable)
+        self._meter.committed(len(batch), time.perf_counter() - started, failed=failed)
+        return outcomes
 
     def _commit(self, batch: list[Job]) -> list[Exception | None]:
         """What became of each job: None when it is durable, else what to raise."""
@@ -134,9 +149,13 @@ class Writer:
 
     def _answer(self, batch: list[Job], outcomes: list[Exception | None]) -> None:
         try:
-            self._loop.call_soon_threadsafe(_tell, batch, outcomes)
+            self._loop.call_soon_threadsafe(self._tell, batch, outcomes)
         except RuntimeError:  # the loop was closed before the store: nobody waits any more
             return
+
+    def _tell(self, batch: list[Job], outcomes: list[Exception | None]) -> None:
+        self._waiting -= len(batch)
+        _tell(batch, outcomes)
 
 
 def _tell(batch: list[Job], outcomes: list[Exception | None]) -> None:

@@ -38,9 +38,9 @@ class CreateProject(Write, frozen=True, kw_only=True):
     """A project, its environments, and the credentials shown to its operator. Conflict: ``project_slug``."""
 
     project: Project
-    environments: tuple[Environment, ...]
-    secrets: tuple[Secret, ...]
-    public_tokens: tuple[PublicToken, ...]
+    environments: tuple[Environment, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    public_tokens: tuple[PublicToken, ...] = ()
 
 
 class CreateSecret(Write, frozen=True, kw_only=True):

@@ -20,9 +20,9 @@ async def whoami(_ctx: Context, call: Call, _request: Nothing) -> Environment:
     return call.environment
 
 
-async def policy(_ctx: Context, call: Call, _request: Nothing) -> Policy:
-    """The RBAC policy of the caller's project."""
-    return authority.policy_of(call.environment.vertical)
+async def policy(ctx: Context, call: Call, _request: Nothing) -> Policy:
+    """The whole RBAC policy of the caller's environment, what is there by default included."""
+    return await authority.policy_of(ctx, call.environment)
 
 
 async def organization_policy(ctx: Context, call: Call, request: OrganizationRef) -> tuple[Role, ...]:

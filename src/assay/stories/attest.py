@@ -15,6 +15,7 @@ import msgspec
 from assay import errors, ids, store
 from assay.key_sources import ProjectSource
 from assay.model import Attempt, Factor, Member, Profile, Session, SessionView
+from assay.observing.meter import UNKNOWN
 from assay.rules import claims as custom_claims
 from assay.rules import factors, mapping, session_ids, tokens
 from assay.rules.identity import NewOrganization, NewPerson
@@ -42,13 +43,17 @@ class AttestRequest(msgspec.Struct, frozen=True, kw_only=True):
     telemetry_id: str | None = None
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One attest under way. ``findings`` collects what the attempt record will tell, whatever the outcome."""
+class Asked(msgspec.Struct, kw_only=True):
+    """One attest under way. ``findings`` collects what the attempt record will tell, whatever the outcome.
+
+    ``counted_as`` is the id of the profile once it is found to exist; until then it is only what a caller wrote.
+    """
 
     ctx: Context
     call: Call
     request: AttestRequest
     findings: dict[str, Any]
+    counted_as: str = UNKNOWN
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,16 +66,22 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 async def attest(ctx: Context, call: Call, request: AttestRequest) -> Granted:
     """Judge the token and start a session, or add the token as a factor to the one passed in.
 
-    Raises errors.Error of many kinds; each but StoreUnavailable leaves an attempt record behind.
+    Every refusal leaves an attempt record behind, unless the store is away.
+
+    Raises InvalidSessionDurationMinutes, ReservedClaims, StytchClaims, CustomClaimsTooLarge, TooManySessionArguments,
+    TrustedTokenProfileNotFound, as :func:`judge`, as :func:`opening.open_session` for the session passed in, as
+    :func:`provisioning.decide`, MemberSessionMemberIdMismatch, UserIdMismatch, InsufficientFactors.
     """
     asked = Asked(ctx=ctx, call=call, request=request, findings={})
     try:
-        return await _attest(asked)
-    except errors.StoreUnavailable:
-        raise
+        granted = await _attest(asked)
     except errors.Error as refusal:
-        await ctx.store.write(store.RecordAttempt(attempt=_refused(asked, refusal)))
+        _count(asked, refusal.code)
+        if not isinstance(refusal, errors.StoreUnavailable):
+            await ctx.store.write(store.RecordAttempt(attempt=_refused(asked, refusal)))
         raise
+    _count(asked, "granted")
+    return granted
 
 
 async def judge(ctx: Context, profile: Profile, token: str) -> Claims:
@@ -80,8 +91,10 @@ async def judge(ctx: Context, profile: Profile, token: str) -> Claims:
     TrustedTokenKeysUnavailable.
     """
     unverified = tokens.read(token, profile, ctx.clock())
-    candidates = await ctx.keys.of(profile).find(unverified.kid, unverified.algorithm, unverified.header)
-    claims = tokens.verify(unverified, candidates)
+    with ctx.tracer.step("find keys"):
+        candidates = await ctx.keys.of(profile).find(unverified.kid, unverified.algorithm, unverified.header)
+    with ctx.tracer.step("verify"):
+        claims = tokens.verify(unverified, candidates)
     await _refuse_own(ctx, profile, unverified.kid)
     return claims
 
@@ -141,6 +154,7 @@ async def _judged(asked: Asked) -> Judged:
     profile = await asked.ctx.store.profile(environment.environment_id, asked.request.profile_id)
     if profile is None:
         raise errors.TrustedTokenProfileNotFound
+    asked.counted_as = profile.profile_id
     claims = await judge(asked.ctx, profile, asked.request.token)
     findings["algorithm"] = claims.header["alg"]
     findings["kid"] = claims.header.get("kid")
@@ -202,6 +216,8 @@ async def _start(asked: Asked, judged: Judged, settled: Settled) -> Granted:
             now=now,
         )
         session_id = session_ids.session_id(session)
+        view = _view(session, settled)
+        shape = await opening.shape(ctx, call, view)
         write = store.StartSession(
             session=session,
             guard=_guard(asked, judged.profile, now),
@@ -212,7 +228,7 @@ async def _start(asked: Asked, judged: Judged, settled: Settled) -> Granted:
             await ctx.store.write(write)
         except store.Conflict:  # the number is taken: 22 random bits met within one millisecond
             continue
-        return await opening.grant(ctx, call, Opened(view=_view(session, settled), token=minted.token))
+        return await opening.grant(ctx, call, Opened(view=view, token=minted.token), shape)
 
 
 async def _add_factor(asked: Asked, judged: Judged, settled: Settled, passed_in: Opened) -> Granted:
@@ -225,6 +241,8 @@ async def _add_factor(asked: Asked, judged: Judged, settled: Settled, passed_in:
         revision=before.revision + 1,
     )
     session_id = session_ids.session_id(before)
+    view = _view(after, settled)
+    shape = await opening.shape(ctx, call, view)
     write = store.UpdateSession(
         number=before.number,
         revision=before.revision,
@@ -237,7 +255,7 @@ async def _add_factor(asked: Asked, judged: Judged, settled: Settled, passed_in:
         events=(call.event(now, "session.factor_added", session_id, profile_id=profile_id),),
     )
     await ctx.store.write(write)
-    return await opening.grant(ctx, call, Opened(view=_view(after, settled), token=passed_in.token))
+    return await opening.grant(ctx, call, Opened(view=view, token=passed_in.token), shape)
 
 
 async def _without_session(asked: Asked, settled: Settled) -> Granted:
@@ -280,6 +298,10 @@ def _granted(asked: Asked, settled: Settled, session_id: str | None, now: int) -
         session_id=session_id,
         created_at=now,
     )
+
+
+def _count(asked: Asked, code: str) -> None:
+    asked.ctx.meter.attested(asked.call.environment.environment_id, asked.counted_as, code)
 
 
 def _refused(asked: Asked, refusal: errors.Error) -> Attempt:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from assay import errors
-from assay.model import Member, User, Vertical
+from assay.model import Environment, Member, User
 from assay.rules import permissions
-from assay.stories.context import Call
+from assay.stories.context import Call, Context
 
 
 def authorize(
@@ -19,11 +19,11 @@ def authorize(
     if call.actor is None:
         return
     same_organization(call, organization_id)
-    policy = permissions.DEFAULT_POLICY["b2b"]
+    policy, session_roles = call.actor.policy, call.actor.session_roles
     resources = [resource_id]
     if self_id == call.actor.member.member_id:
         resources.append(permissions.SELF)
-    if not any(permissions.granting_roles(policy, call.actor.session_roles, name, action) for name in resources):
+    if not any(permissions.granting_roles(policy, session_roles, name, action) for name in resources):
         raise errors.SessionAuthorizationError(f"The member session does not permit {action} on {resource_id}.")
 
 
@@ -33,13 +33,16 @@ def same_organization(call: Call, organization_id: str | None) -> None:
         raise errors.SessionAuthorizationTenancyError
 
 
-def policy_of(vertical: Vertical) -> permissions.Policy:
-    """The RBAC policy of a project of this vertical."""
-    return permissions.DEFAULT_POLICY[vertical]
+async def policy_of(ctx: Context, environment: Environment) -> permissions.Policy:
+    """The RBAC policy in force in an environment as it was read with this request. Raises UnauthorizedCredentials."""
+    return (await ctx.configured.of(ctx.store, environment)).policy
 
 
 def roles_of(person: Member | User) -> tuple[str, ...]:
-    """Every role of the person, as member and user objects show them."""
+    """Every role that is stored for the person, as member and user objects show them.
+
+    Those that the policy does not have any more are among them, and count for nothing.
+    """
     return permissions.all_roles("b2b" if isinstance(person, Member) else "consumer", person)
 
 

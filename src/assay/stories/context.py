@@ -12,14 +12,26 @@ from assay.keys.keyset import KeySets
 from assay.keys.signing import Signer
 from assay.keys.token_seal import TokenSeal
 from assay.model import Caller, Environment, Event, Member
+from assay.observing.meter import Meter
+from assay.observing.tracer import NO_TRACER, Tracer
+from assay.rules.permissions import Policy
 from assay.store import Store
+from assay.stories.configured import Configurations
+from assay.stories.last_use import LastUse
+
+
+def _holds_nothing(_sealed: bytes, _purpose: str, _plaintext: bytes) -> bool:
+    """For a world without a root key, in which nothing was sealed."""
+    return False
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """The world of a story.
 
     ``clock`` gives seconds since the epoch, as a float, so that tests can turn it. ``cursor_key`` is 32 bytes that
-    authenticate the cursors of searches (decisions D30). ``seal(plaintext, purpose)`` encrypts secrets of profiles.
+    authenticate the cursors of searches (decisions D30). ``seal(plaintext, purpose)`` encrypts secrets of profiles;
+    ``holds(sealed, purpose, plaintext)`` tells whether that is what was sealed, without opening it for anybody.
+    ``meter`` counts and ``tracer`` makes spans; neither takes anything that a caller wrote.
     """
 
     store: Store
@@ -29,14 +41,23 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     cursor_key: bytes
     seal: Callable[[bytes, str], bytes]
+    holds: Callable[[bytes, str, bytes], bool] = _holds_nothing
     clock: Callable[[], float] = time.time
+    meter: Meter = msgspec.field(default_factory=Meter)
+    tracer: Tracer = NO_TRACER
+    last_use: LastUse = msgspec.field(default_factory=LastUse)
+    configured: Configurations = msgspec.field(default_factory=Configurations)
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """The member whose session came in the member-session header; the call runs with its permissions (D19)."""
+    """The member whose session came in the member-session header; the call runs with its permissions (D19).
+
+    ``policy`` is the one in force when the session was opened; it says what ``session_roles`` permit.
+    """
 
     member: Member
     session_roles: tuple[str, ...]
+    policy: Policy
 
 
 class Operator(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,8 +33,9 @@ class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True):
 async def exchange(ctx: Context, call: Call, request: ExchangeRequest) -> Granted:
     """A new session in the target organization; the old one lives on.
 
-    Raises OrganizationNotFound, MemberHasNoVerifiedEmail, MemberNotFound, InsufficientFactorsForSessionExchange,
-    InsufficientFactors, UnauthorizedCredentials, and what opening a session raises.
+    Raises InvalidSessionDurationMinutes, ReservedClaims, StytchClaims, CustomClaimsTooLarge, NoSessionArguments,
+    TooManySessionArguments, as :func:`opening.open_session`, OrganizationNotFound, MemberHasNoVerifiedEmail,
+    MemberNotFound, InsufficientFactorsForSessionExchange, InsufficientFactors, UnauthorizedCredentials.
     """
     opening.check_duration(request.session_duration_minutes)
     claims = request.session_custom_claims or {}
@@ -113,7 +114,8 @@ async def _start(
         now=now,
     )
     session_id = session_ids.session_id(session)
+    view = msgspec.structs.replace(source, session=session)
+    shape = await opening.shape(ctx, call, view)
     event = call.event(now, "session.started", session_id, by="exchange", of=session_ids.session_id(source.session))
     await ctx.store.write(store.StartSession(session=session, guard=guard, events=(event,)))
-    view = msgspec.structs.replace(source, session=session)
-    return await opening.grant(ctx, call, Opened(view=view, token=minted.token))
+    return await opening.grant(ctx, call, Opened(view=view, token=minted.token), shape)

@@ -86,6 +86,11 @@ def view(source: KeySource) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
+def shown(profile: Profile) -> list[dict[str, Any]]:
+    """The sources that count for a profile, each as :func:`view` shows it."""
+    return [view(source) for source in sources_of(profile)]
+
+
 def kind_of(source: KeySource) -> str:
     """The kind of the source, in the words of decisions D8."""
     return str(source.__struct_config__.tag)
@@ -99,9 +104,10 @@ def stored(ctx: Context, profile: Profile, given: Sequence[GivenSource]) -> tupl
 # ---------------------------------------------------------------- what is refused, whatever the operator allows
 
 
-async def check(ctx: Context, profile: Profile) -> None:
+async def check(ctx: Context, profile: Profile, before: Profile | None = None) -> None:
     """Refuse sources that must not be stored (decisions D7, D8).
 
+    A profile that lost its last PEM file ``before`` may be changed in other ways without getting one again.
     Raises TrustedTokenProfileInvalidRequest, MustHavePemFiles, TooManyPemFiles, InvalidPublicKey.
     """
     found = sources_of(profile)
@@ -110,7 +116,7 @@ async def check(ctx: Context, profile: Profile) -> None:
     if len(set(map(msgspec.json.encode, found))) < len(found):
         raise _invalid("key_sources names the same source twice")
     _check_private_keys(found)
-    _check_pem(found)
+    _check_pem(found, keyless=before is not None and sources_of(before) == found)
     _check_hmac(profile, found)
     for source in found:
         if jsontext.size(msgspec.to_builtins(source)) > MOST_SOURCE_BYTES:
@@ -129,9 +135,9 @@ def _check_private_keys(found: Sequence[KeySource]) -> None:
             raise errors.InvalidPublicKey
 
 
-def _check_pem(found: Sequence[KeySource]) -> None:
+def _check_pem(found: Sequence[KeySource], *, keyless: bool) -> None:
     counts = [len(source.public_keys) for source in found if isinstance(source, PemSource)]
-    if 0 in counts:
+    if 0 in counts and not keyless:
         raise errors.MustHavePemFiles
     if sum(counts) > MOST_PEM_FILES:
         raise errors.TooManyPemFiles
@@ -212,6 +218,9 @@ def url_of(profile: Profile, source: KeySource) -> str | None:
 
 
 def _pem_problems(profile: Profile, source: PemSource) -> Iterator[str]:
+    if not source.public_keys:
+        yield "There is no PEM file, so every token is refused."
+        return
     keys: list[VerificationKey] = []
     unusable = False
     for number, text in enumerate(source.public_keys, start=1):

@@ -9,6 +9,7 @@ import msgspec
 from assay import errors, ids
 from assay.model import Member, RetiredEmail
 from assay.rules import claims, names
+from assay.rules.permissions import Policy
 from assay.stories import authority, roles
 from assay.stories.context import Call
 
@@ -53,7 +54,7 @@ class MemberUpdate(msgspec.Struct, kw_only=True):
 def authorize(call: Call, member: Member, request: MemberUpdate) -> None:
     """Refuse a field that the actor may not change.
 
-    Raises SessionAuthorization…, MemberCannotUpdateOwnEmail, CannotUpdateTrustedMetadata.
+    Raises MemberCannotUpdateOwnEmail, CannotUpdateTrustedMetadata, as :func:`authority.authorize`.
     """
     if call.actor is None:
         return
@@ -68,14 +69,18 @@ def authorize(call: Call, member: Member, request: MemberUpdate) -> None:
         authority.authorize(call, member.organization_id, RESOURCE, ACTIONS[name], self_id=self_id)
 
 
-def changes(call: Call, member: Member, request: MemberUpdate) -> dict[str, Any]:
-    """The new values of the member's fields. Raises Invalid…, CannotAssignDefaultRole, Metadata…, DuplicateMember…."""
+def changes(call: Call, member: Member, request: MemberUpdate, policy: Policy) -> dict[str, Any]:
+    """The new values of the member's fields; ``policy`` says which roles there are.
+
+    Raises InvalidEmail, InvalidExternalId, InvalidPhoneNumber, DuplicateMemberPhoneNumber, as
+    :func:`roles.assignable` and :func:`claims.merge_metadata`.
+    """
     plain = ("is_breakglass", "mfa_enrolled", "default_mfa_method")
     new: dict[str, Any] = {name: getattr(request, name) for name in plain if getattr(request, name) is not None}
     if request.name is not None:
         new["name"] = names.label("name", request.name)
     if request.roles is not None:
-        new["roles"] = roles.assignable("b2b", request.roles)
+        new["roles"] = roles.assignable("b2b", policy, request.roles)
     if request.external_id is not None:
         # Set by a caller, so it matches the tokens of any profile from now on (decisions D4).
         new |= {"external_id": names.external_id(request.external_id), "external_id_issuer": None}

@@ -14,6 +14,7 @@ import msgspec
 from assay import errors, ids, store
 from assay.model import Member, Organization
 from assay.rules import claims, names
+from assay.rules.permissions import Policy
 from assay.stories import authority, member_changes, organizations, roles, searches
 from assay.stories.changes import changed_fields, until_current
 from assay.stories.context import Call, Context
@@ -80,14 +81,15 @@ class MemberPage(msgspec.Struct, frozen=True, kw_only=True):
 async def create(ctx: Context, call: Call, request: MemberCreate) -> MemberView:
     """A new member; active unless it is created as pending.
 
-    Raises OrganizationNotFound, Invalid…, DuplicateMember…, CannotAssignDefaultRole, Metadata…, and with an actor
-    SessionAuthorization…, CannotUpdateTrustedMetadata.
+    Raises OrganizationNotFound, InvalidEmail, InvalidExternalId, InvalidPhoneNumber, DuplicateMemberEmail,
+    DuplicateMemberExternalId, as :func:`roles.assignable` and :func:`claims.merge_metadata`, and with an actor
+    CannotUpdateTrustedMetadata and as :func:`authority.authorize`.
     """
 
     async def change() -> MemberView:
         organization = await organizations.resolve(ctx, call, request.organization_id)
         _authorize_create(call, organization, request)
-        member = _new(ctx, call, organization, request)
+        member = _new(ctx, call, organization, request, await authority.policy_of(ctx, call.environment))
         event = call.event(
             member.created_at, "member.created", member.member_id, organization_id=organization.organization_id
         )
@@ -98,7 +100,10 @@ async def create(ctx: Context, call: Call, request: MemberCreate) -> MemberView:
 
 
 async def get(ctx: Context, call: Call, request: MemberGet) -> MemberView:
-    """One member by id or by the address it has now. Raises InvalidMemberGetFields, …NotFound, InvalidEmail."""
+    """One member by id or by the address it has now.
+
+    Raises InvalidMemberGetFields, OrganizationNotFound, MemberNotFound, InvalidEmail.
+    """
     if bool(request.member_id) == bool(request.email_address):
         raise errors.InvalidMemberGetFields
     organization = await organizations.resolve(ctx, call, request.organization_id)
@@ -139,22 +144,25 @@ async def dangerously_get(ctx: Context, call: Call, request: MemberDangerousGet)
 
 
 async def update(ctx: Context, call: Call, request: MemberUpdate) -> MemberView:
-    """Change what the request gives.
+    """Change what the request gives of a member.
 
-    Raises …NotFound, Invalid…, DuplicateMember…, CannotAssignDefaultRole, Metadata…, and with an actor
-    SessionAuthorization…, MemberCannotUpdateOwnEmail, CannotUpdateTrustedMetadata.
+    Raises OrganizationNotFound, MemberNotFound, as :func:`member_changes.changes`, DuplicateMemberEmail,
+    DuplicateMemberExternalId, and with an actor as :func:`member_changes.authorize`.
     """
 
     async def change() -> MemberView:
         before = await _view(ctx, call, request.organization_id, request.member_id)
         member_changes.authorize(call, before.member, request)
-        return await _replace(ctx, call, before, member_changes.changes(call, before.member, request))
+        policy = await authority.policy_of(ctx, call.environment)
+        return await _replace(ctx, call, before, member_changes.changes(call, before.member, request, policy))
 
     return await until_current(change)
 
 
 async def delete(ctx: Context, call: Call, request: MemberRef) -> str:
-    """Delete the member and end its sessions; gives back its own id. Raises …NotFound, SessionAuthorization….
+    """Delete the member and end its sessions; gives back its own id.
+
+    Raises OrganizationNotFound, MemberNotFound, and with an actor as :func:`authority.authorize`.
 
     The record stays for reactivation; its addresses and external id are free for others.
     """
@@ -172,7 +180,8 @@ async def delete(ctx: Context, call: Call, request: MemberRef) -> str:
 async def reactivate(ctx: Context, call: Call, request: MemberRef) -> MemberView:
     """Make a deleted member active again, with its addresses and external id; sessions stay ended.
 
-    Raises NoDeletedMemberFound, ReactivationEmailTaken, DuplicateMemberExternalId, SessionAuthorization….
+    Raises OrganizationNotFound, NoDeletedMemberFound, ReactivationEmailTaken, DuplicateMemberExternalId, and with an
+    actor as :func:`authority.authorize`.
     """
 
     async def change() -> MemberView:
@@ -191,7 +200,10 @@ async def reactivate(ctx: Context, call: Call, request: MemberRef) -> MemberView
 
 
 async def drop_external_id(ctx: Context, call: Call, request: MemberRef) -> MemberView:
-    """Forget the external id and who attached it. Raises …NotFound, SessionAuthorization…."""
+    """Forget the member's external id and who attached it.
+
+    Raises OrganizationNotFound, MemberNotFound, and with an actor as :func:`authority.authorize`.
+    """
 
     async def change() -> MemberView:
         before = await _view(ctx, call, request.organization_id, request.member_id)
@@ -202,9 +214,10 @@ async def drop_external_id(ctx: Context, call: Call, request: MemberRef) -> Memb
 
 
 async def search(ctx: Context, call: Call, request: searches.MemberSearchRequest) -> MemberPage:
-    """A page of the members of some organizations; with an actor only of its own.
+    """A page of the members of some organizations; with a member session only of its own.
 
-    Raises OrganizationNotFound, MemberSearch…, InvalidSearch, InvalidCursor, SessionAuthorization….
+    Raises OrganizationNotFound, MemberSearchFilterNotRecognized, MemberSearchMixedIds, InvalidSearch, InvalidCursor,
+    and with an actor as :func:`authority.authorize`.
     """
     within = await _organizations(ctx, call, request.organization_ids)
     wanted = searches.prepare(ctx, call, "members", request, within)
@@ -254,7 +267,7 @@ async def _organizations(ctx: Context, call: Call, references: list[str]) -> dic
     return found
 
 
-def _new(ctx: Context, call: Call, organization: Organization, request: MemberCreate) -> Member:
+def _new(ctx: Context, call: Call, organization: Organization, request: MemberCreate, policy: Policy) -> Member:
     now = int(ctx.clock())
     return Member(
         environment_id=organization.environment_id,
@@ -264,7 +277,7 @@ def _new(ctx: Context, call: Call, organization: Organization, request: MemberCr
         name=names.label("name", request.name or ""),
         status="pending" if request.create_member_as_pending else "active",
         external_id=None if request.external_id is None else names.external_id(request.external_id),
-        roles=roles.assignable("b2b", request.roles or ()),
+        roles=roles.assignable("b2b", policy, request.roles or ()),
         is_breakglass=bool(request.is_breakglass),
         mfa_enrolled=bool(request.mfa_enrolled),
         mfa_phone_number="" if request.mfa_phone_number is None else names.phone_number(request.mfa_phone_number),

@@ -9,8 +9,9 @@ import msgspec
 from assay import errors
 from assay.model import Environment, Factor, Member, Organization, Session, SessionView, SubjectKind, User
 from assay.rules import claims as custom_claims
-from assay.rules import session_ids, session_jwt
+from assay.rules import session_ids, session_jwt, templates
 from assay.rules.session_ids import Minted
+from assay.rules.session_jwt import Shape
 from assay.stories.context import Call, Context
 
 SHORTEST_MINUTES = 5
@@ -118,7 +119,10 @@ async def find_by_jwt(ctx: Context, call: Call, jwt: str) -> Opened | None:
 
 
 async def open_session(ctx: Context, call: Call, token: str | None, jwt: str | None) -> Opened:
-    """The live session that exactly one of ``token`` and ``jwt`` opens. Raises SessionNotFound and as the finders."""
+    """The live session that exactly one of ``token`` and ``jwt`` opens.
+
+    Raises SessionNotFound, InvalidSessionToken, UnableToParseSessionJwt.
+    """
     if token:
         view = await find_by_token(ctx, call, token)
         found = None if view is None else Opened(view=view, token=token)
@@ -178,25 +182,47 @@ async def require_secret(ctx: Context, call: Call) -> None:
         raise errors.UnauthorizedCredentials
 
 
-def details_of(view: SessionView, environment: Environment) -> SessionDetails:
-    """The session as callers see it."""
+def details_of(view: SessionView, roles: tuple[str, ...]) -> SessionDetails:
+    """The session as callers see it; ``roles`` are those that count in it."""
     return SessionDetails(
         session=view.session,
         session_id=session_ids.session_id(view.session),
-        roles=session_jwt.roles(view, environment),
+        roles=roles,
         organization_slug=view.organization.slug if view.organization else None,
     )
 
 
-async def grant(ctx: Context, call: Call, opened: Opened, *, granting_roles: tuple[str, ...] | None = None) -> Granted:
-    """The answer for a session as it was just committed, with a fresh session JWT."""
+async def shape(ctx: Context, call: Call, view: SessionView) -> Shape:
+    """What the environment's policy and JWT template add to this session's JWT.
+
+    Called before the session is written, so that a session is refused while nothing of it is there (decisions D16).
+    Raises CustomClaimsTooLarge when the template makes more claims of this session than a JWT may carry.
+    """
+    configured = await ctx.configured.of(ctx.store, call.environment)
+    roles = session_jwt.roles(view, call.environment, configured.policy)
+    if configured.template is None:
+        return Shape(roles)
+    values = templates.Values(view=view, roles=roles, policy=configured.policy)
+    return Shape(roles, templates.render(configured.template, values), configured.template.custom_audience)
+
+
+async def grant(
+    ctx: Context, call: Call, opened: Opened, shape: Shape, *, granting_roles: tuple[str, ...] | None = None
+) -> Granted:
+    """The answer for a session as it was just committed, with a fresh session JWT of this ``shape``."""
     environment = call.environment
-    sealed = ctx.token_seal.seal(environment.environment_id, opened.token)
-    claims = session_jwt.claims(opened.view, environment, ctx.settings.public_url, sealed, int(ctx.clock()))
+    claims = session_jwt.claims(
+        opened.view,
+        environment,
+        shape,
+        public_url=ctx.settings.public_url,
+        sealed_token=ctx.token_seal.seal(environment.environment_id, opened.token),
+        now=int(ctx.clock()),
+    )
     return Granted(
         person=subject_of(opened.view),
         organization=opened.view.organization,
-        details=details_of(opened.view, environment),
+        details=details_of(opened.view, shape.roles),
         session_token=opened.token,
         session_jwt=await ctx.signer.sign(environment, call.caller.signing_kid, claims),
         granting_roles=granting_roles,

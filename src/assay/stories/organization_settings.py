@@ -10,7 +10,7 @@ import msgspec
 from assay import errors, jsontext
 from assay.model import OrganizationSettings
 from assay.rules import names
-from assay.stories import authority
+from assay.rules.permissions import Policy
 
 Jit = Literal["ALL_ALLOWED", "RESTRICTED", "NOT_ALLOWED"]
 Restricted = Literal["RESTRICTED", "NOT_ALLOWED"]
@@ -80,20 +80,20 @@ class SettingsFields(msgspec.Struct, kw_only=True):
     allowed_third_party_connected_apps: list[str] | None = None
 
 
-def initial(request: SettingsFields) -> OrganizationSettings:
+def initial(request: SettingsFields, policy: Policy) -> OrganizationSettings:
     """The settings of a new organization. Raises as :func:`merged`.
 
     One that says nothing about authentication lets members be invited; one that does must say so (contract §6.4).
     """
     silent = AUTHENTICATION_SETTINGS.isdisjoint(given(request))
-    return merged(OrganizationSettings(email_invites="ALL_ALLOWED" if silent else "NOT_ALLOWED"), request)
+    return merged(OrganizationSettings(email_invites="ALL_ALLOWED" if silent else "NOT_ALLOWED"), request, policy)
 
 
-def merged(current: OrganizationSettings, request: SettingsFields) -> OrganizationSettings:
-    """``current`` with what the request gives. Raises BadRequest, InvalidRole."""
+def merged(current: OrganizationSettings, request: SettingsFields, policy: Policy) -> OrganizationSettings:
+    """``current`` with what the request gives; roles must be of ``policy``. Raises BadRequest, InvalidRole."""
     if request.organization_logo_url:
         names.label("organization_logo_url", request.organization_logo_url)
-    _check_roles(request.rbac_email_implicit_role_assignments or ())
+    _check_roles(request.rbac_email_implicit_role_assignments or (), policy)
     changes = {name: _stored(name, getattr(request, name)) for name in given(request)}
     settings = msgspec.structs.replace(current, **changes)
     if jsontext.size(msgspec.to_builtins(settings)) > MAX_BYTES:
@@ -114,8 +114,8 @@ def _stored(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the settin
     return tuple(value) if isinstance(value, list) else value
 
 
-def _check_roles(assignments: Iterable[EmailRole]) -> None:
-    known = authority.policy_of("b2b").role_ids()
+def _check_roles(assignments: Iterable[EmailRole], policy: Policy) -> None:
+    known = policy.role_ids()
     for assignment in assignments:
         if assignment.role_id not in known:
             raise errors.InvalidRole(f"The RBAC policy has no role {assignment.role_id!r}.")

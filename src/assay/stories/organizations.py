@@ -14,6 +14,7 @@ import msgspec
 from assay import errors, ids, store
 from assay.model import Organization
 from assay.rules import claims, names
+from assay.rules.permissions import Policy
 from assay.stories import authority, organization_settings, searches
 from assay.stories.changes import TRIES, changed_fields, until_current
 from assay.stories.context import Call, Context
@@ -91,14 +92,19 @@ async def resolve(ctx: Context, call: Call, reference: str) -> Organization:
 
 
 async def create(ctx: Context, call: Call, request: OrganizationCreate) -> Organization:
-    """A new organization; without a slug it gets one made from its name. Raises Invalid…, …AlreadyUsed, Metadata…."""
+    """A new organization; without a slug it gets one made from its name.
+
+    Raises InvalidOrganizationName, InvalidOrganizationSlug, OrganizationSlugAlreadyUsed,
+    OrganizationExternalIdAlreadyUsed, as :func:`names.organization_external_id`,
+    :func:`organization_settings.initial` and :func:`claims.merge_metadata`.
+    """
     now = int(ctx.clock())
     organization = Organization(
         environment_id=call.environment.environment_id,
         organization_id=ids.new("organization", call.environment.kind),
         name=names.organization_name(request.organization_name),
         slug=names.slug_from(request.organization_name),
-        settings=organization_settings.initial(request),
+        settings=organization_settings.initial(request, await authority.policy_of(ctx, call.environment)),
         trusted_metadata=claims.merge_metadata({}, request.trusted_metadata or {}),
         created_at=now,
         updated_at=now,
@@ -142,22 +148,26 @@ async def get(ctx: Context, call: Call, request: OrganizationRef) -> Organizatio
 
 
 async def update(ctx: Context, call: Call, request: OrganizationUpdate) -> Organization:
-    """Change what the request gives.
+    """Change what the request gives of an organization.
 
-    Raises OrganizationNotFound, Invalid…, …AlreadyUsed, Metadata…, and with an actor SessionAuthorization…,
-    CannotUpdateTrustedMetadata.
+    Raises OrganizationNotFound, as :func:`create`, and with an actor CannotUpdateTrustedMetadata and as
+    :func:`authority.authorize`.
     """
 
     async def change() -> Organization:
         before = await resolve(ctx, call, request.organization_id)
         _authorize_update(call, before, request)
-        return await _replace(ctx, call, before, _changes(before, request))
+        policy = await authority.policy_of(ctx, call.environment)
+        return await _replace(ctx, call, before, _changes(before, request, policy))
 
     return await until_current(change)
 
 
 async def delete(ctx: Context, call: Call, request: OrganizationRef) -> str:
-    """Delete the organization with its members and their sessions; gives back its own id. Raises as :func:`get`."""
+    """Delete the organization with its members and their sessions; gives back its own id.
+
+    Raises as :func:`get`, and with an actor as :func:`authority.authorize`.
+    """
 
     async def change() -> str:
         organization = await resolve(ctx, call, request.organization_id)
@@ -176,7 +186,10 @@ async def delete(ctx: Context, call: Call, request: OrganizationRef) -> str:
 
 
 async def drop_external_id(ctx: Context, call: Call, request: OrganizationRef) -> Organization:
-    """Forget the external id; from then on it resolves nothing. Raises as :func:`get`."""
+    """Forget the organization's external id; from then on it resolves nothing.
+
+    Raises as :func:`get`, and with an actor as :func:`authority.authorize`.
+    """
 
     async def change() -> Organization:
         before = await resolve(ctx, call, request.organization_id)
@@ -224,8 +237,8 @@ def _changed(before: Organization, after: Organization) -> list[str]:
     return [*changed_fields(before, after, {"settings"}), *changed_fields(before.settings, after.settings)]
 
 
-def _changes(before: Organization, request: OrganizationUpdate) -> dict[str, Any]:
-    changes: dict[str, Any] = {"settings": organization_settings.merged(before.settings, request)}
+def _changes(before: Organization, request: OrganizationUpdate, policy: Policy) -> dict[str, Any]:
+    changes: dict[str, Any] = {"settings": organization_settings.merged(before.settings, request, policy)}
     if request.organization_name is not None:
         changes["name"] = names.organization_name(request.organization_name)
     if request.organization_slug is not None:

@@ -3,31 +3,67 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from assay import errors, ids, store
+from assay import errors, ids, jsontext, store
 from assay.key_sources import HmacSource, JwksSource, KeySource, PemSource
 from assay.model import Environment, KeyType, PemFile, Profile
 from assay.rules import mapping
 from assay.rules.algorithms import DEFAULT_ALGORITHMS, HMAC_ALGORITHMS, OPT_IN_ALGORITHMS
 from assay.stories import key_sources
+from assay.stories.changes import until_current
 from assay.stories.context import Context, Operator
 from assay.stories.key_sources import GivenSource
 from assay.stories.projects import list_projects, require_environment
 
 LONGEST_LEEWAY_SECONDS = 300
 LONGEST_STALE_LIMIT_SECONDS = 7 * 24 * 3600
+MOST_MAPPING_BYTES = 16 * 1024
+"""An attribute mapping as JSON. The profile is read for every token, and so is its mapping."""
+
 _PROFILE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _MAX_TEXT = 2048
 
+_Refused = Annotated[
+    Any,
+    msgspec.Meta(
+        description="Not enforced by this version: anything but null is refused.", extra_json_schema={"type": "null"}
+    ),
+]
 
-class ProfileCreate(msgspec.Struct, frozen=True, kw_only=True):
+
+class NotEnforced(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields that this version knows and does not enforce. A profile that has one is refused (decisions D8).
+
+    Each of them makes a profile stricter or says what its operator relies on, so to ignore one, as unknown members
+    are ignored, would let in tokens that were meant to be kept out.
+    """
+
+    max_age_seconds: _Refused = None
+    max_lifetime_seconds: _Refused = None
+    require_exp: _Refused = None
+    additional_audiences: _Refused = None
+    single_audience: _Refused = None
+    audience_claim: _Refused = None
+    issuer_check: _Refused = None
+    typ: _Refused = None
+    conditions: _Refused = None
+    replay: _Refused = None
+    trust_email: _Refused = None
+    organizations: _Refused = None
+    session_ends_with_token: _Refused = None
+    rotate_session_token: _Refused = None
+    enabled: _Refused = None
+
+
+class ProfileCreate(NotEnforced, frozen=True, kw_only=True):
     """A profile as its operator describes it (contract §3.1, decisions D8).
 
     ``leeway_seconds`` is 0 to 300 seconds, ``keys_stale_limit`` 0 to 604800 seconds. Keys come from one of
     ``jwks_url``, ``pem_files`` and ``key_sources``; ``public_key_type`` follows from that when it is not given.
+    An empty ``jwks_url`` counts as none.
     """
 
     name: str
@@ -45,9 +81,10 @@ class ProfileCreate(msgspec.Struct, frozen=True, kw_only=True):
     keys_stale_limit: int = 86_400
 
 
-class ProfileUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """What changes; None leaves a field as it is. ``pem_files`` and ``key_sources`` replace all there were.
+class ProfileUpdate(NotEnforced, frozen=True, kw_only=True):
+    """What changes; None leaves a field as it is, and so does an empty ``jwks_url``.
 
+    ``attribute_mapping``, ``pem_files`` and ``key_sources`` replace all there were; an empty mapping clears it.
     ``key_sources`` also replaces a ``jwks_url`` and PEM files. A profile that has ``key_sources`` takes neither of
     those two, so that nobody drops a source without seeing it.
     """
@@ -65,6 +102,9 @@ class ProfileUpdate(msgspec.Struct, frozen=True, kw_only=True):
     keys_stale_limit: int | None = None
 
 
+_CHANGEABLE = tuple(name for name in ProfileUpdate.__struct_fields__ if name not in NotEnforced.__struct_fields__)
+
+
 class ProfileReport(msgspec.Struct, frozen=True, kw_only=True):
     """A profile and what is wrong with it, a sentence each; empty when all is well."""
 
@@ -75,11 +115,15 @@ class ProfileReport(msgspec.Struct, frozen=True, kw_only=True):
 async def create_profile(
     ctx: Context, environment_id: str, request: ProfileCreate, *, by: Operator, allow_problems: bool
 ) -> ProfileReport:
-    """Register whom to trust. Raises ProjectNotFound, TrustedTokenProfileIdAlreadyUsed, and what is wrong with it.
+    """Register whom to trust.
 
-    With ``allow_problems`` a profile that can never work is stored all the same, as the hosted service does.
+    With ``allow_problems`` a profile that can never work is stored all the same, as the hosted service does; without,
+    it is TrustedTokenProfileHasProblems. Raises ProjectNotFound, TrustedTokenProfileIdAlreadyUsed,
+    TrustedTokenProfileInvalidRequest, IncorrectExternalIdMapping, MultipleExternalIds, MustHaveJwksUrl,
+    MustHavePemFiles, TooManyPemFiles, CannotAddPemFile, InvalidPublicKey.
     """
     environment = await require_environment(ctx, environment_id)
+    _check_enforced(request)
     now = int(ctx.clock())
     profile = Profile(
         environment_id=environment_id,
@@ -88,7 +132,7 @@ async def create_profile(
         issuer=request.issuer,
         audience=request.audience,
         public_key_type=request.public_key_type or ("JWK" if request.jwks_url else "PEM"),
-        jwks_url=request.jwks_url,
+        jwks_url=request.jwks_url or None,
         pem_files=_pem_files(environment, request.pem_files),
         attribute_mapping=request.attribute_mapping or {},
         can_jit_provision=request.can_jit_provision,
@@ -146,18 +190,19 @@ async def update_profile(
     Raises as :func:`create_profile`, and TrustedTokenProfileNotFound.
     """
     environment = await require_environment(ctx, environment_id)
-    while True:
+    _check_enforced(change)
+
+    async def once() -> ProfileReport:
         before = await require_profile(ctx, environment_id, profile_id)
         now = int(ctx.clock())
         after = msgspec.structs.replace(_changed(ctx, environment, before, change), updated_at=now)
-        report = await _report(ctx, environment, after, allow_problems=allow_problems)
+        report = await _report(ctx, environment, after, before, allow_problems=allow_problems)
         event = by.event(environment_id, "profile.updated", after.profile_id, now, fields=_fields(before, after))
-        try:
-            await ctx.store.write(store.ReplaceProfile(profile=after, events=(event,)))
-        except store.Stale:
-            continue  # somebody else changed or deleted it: read again, and change that
+        await ctx.store.write(store.ReplaceProfile(profile=after, events=(event,)))
         stored = msgspec.structs.replace(after, revision=after.revision + 1)
         return ProfileReport(profile=stored, problems=report.problems)
+
+    return await until_current(once)
 
 
 async def delete_profile(ctx: Context, environment_id: str, profile_id: str, *, by: Operator) -> None:
@@ -188,13 +233,21 @@ async def require_profile(ctx: Context, environment_id: str, profile_id: str) ->
     return profile
 
 
-async def _report(ctx: Context, environment: Environment, profile: Profile, *, allow_problems: bool) -> ProfileReport:
+async def _report(
+    ctx: Context, environment: Environment, profile: Profile, before: Profile | None = None, *, allow_problems: bool
+) -> ProfileReport:
     _check(environment, profile)
-    await key_sources.check(ctx, profile)
+    await key_sources.check(ctx, profile, before)
     found = problems(ctx, environment, profile)
     if found and not allow_problems:
         raise errors.TrustedTokenProfileHasProblems(" ".join(found))
     return ProfileReport(profile=profile, problems=found)
+
+
+def _check_enforced(request: NotEnforced) -> None:
+    given = [name for name in NotEnforced.__struct_fields__ if getattr(request, name) is not None]
+    if given:
+        raise _invalid(f"this version does not enforce {', '.join(given)}, so no profile can have that")
 
 
 def _check(environment: Environment, profile: Profile) -> None:
@@ -214,6 +267,8 @@ def _check(environment: Environment, profile: Profile) -> None:
     if unknown or not profile.algorithms:
         raise _invalid(f"algorithms must be a list out of {', '.join(DEFAULT_ALGORITHMS + OPT_IN_ALGORITHMS)}")
     _check_key_type(profile)
+    if jsontext.size(profile.attribute_mapping) > MOST_MAPPING_BYTES:
+        raise _invalid(f"attribute_mapping is longer than {MOST_MAPPING_BYTES} bytes")
     mapping.check(profile.attribute_mapping, environment.vertical)
 
 
@@ -236,7 +291,7 @@ def _check_key_type(profile: Profile) -> None:
 
 
 def _check_one_form(jwks_url: str | None, pem_files: tuple[str, ...] | None) -> None:
-    if jwks_url is not None or pem_files:
+    if jwks_url or pem_files:
         raise _invalid("key_sources stands alone: put the jwks_url or the pem_files among them")
 
 
@@ -276,13 +331,14 @@ def _pem_files(environment: Environment, texts: tuple[str, ...]) -> tuple[PemFil
 
 
 def _changed(ctx: Context, environment: Environment, profile: Profile, change: ProfileUpdate) -> Profile:
-    names = ProfileUpdate.__struct_fields__
-    given = {name: getattr(change, name) for name in names if getattr(change, name) is not None}
+    given = {name: getattr(change, name) for name in _CHANGEABLE if getattr(change, name) is not None}
+    if not change.jwks_url:
+        given.pop("jwks_url", None)
     given_sources = given.pop("key_sources", None)
     if given_sources is not None:
         _check_one_form(change.jwks_url, change.pem_files)
         return _with_sources(ctx, environment, msgspec.structs.replace(profile, **given), given_sources)
-    if profile.key_sources and (change.jwks_url is not None or change.pem_files is not None):
+    if profile.key_sources and given.keys() & {"jwks_url", "pem_files"}:
         raise _invalid("this profile has key_sources: change those")
     if "pem_files" in given:
         given["pem_files"] = _pem_files(environment, given["pem_files"])
@@ -299,7 +355,7 @@ def _check_secret_fits(before: Profile, after: Profile) -> None:
 
 
 def _fields(before: Profile, after: Profile) -> list[str]:
-    return [name for name in ProfileUpdate.__struct_fields__ if getattr(before, name) != getattr(after, name)]
+    return [name for name in _CHANGEABLE if getattr(before, name) != getattr(after, name)]
 
 
 def _invalid(message: str) -> errors.TrustedTokenProfileInvalidRequest:

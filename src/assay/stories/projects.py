@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import re
-import secrets
 from typing import Any
 
 import msgspec
 
 from assay import errors, ids, store
-from assay.model import Caller, Environment, Kind, Project, PublicToken, Secret, SigningKey, Vertical
+from assay.model import Caller, Environment, Kind, Project, Secret, SigningKey, Vertical
+from assay.stories import credentials, slugs
 from assay.stories.context import Context, Operator
-
-_SECRET_BYTES = 32
-_MAX_NAME = 128
-_DUMMY_HASH = hashlib.sha256(b"compared with when there is nothing to compare with").digest()
 
 
 class NewProject(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +34,12 @@ async def authenticate_caller(ctx: Context, project_id: str, secret: str) -> Cal
     One statement finds both or nothing, and something is compared in either case, so that the time taken does not
     tell a known project from an unknown one (security R44, R45).
     """
-    secret_hash = hash_secret(secret)
+    secret_hash = credentials.hash_secret(secret)
     caller = await ctx.store.caller(project_id, secret_hash)
-    stored = caller.secret.secret_hash if caller else _DUMMY_HASH
-    if not hmac.compare_digest(stored, secret_hash) or caller is None:
+    right = credentials.matches(caller.secret.secret_hash if caller else None, secret_hash)
+    if caller is None or not right:
         raise errors.UnauthorizedCredentials
+    await ctx.last_use.of_secret(ctx.store, caller.secret, ctx.clock())
     return caller
 
 
@@ -57,27 +50,28 @@ async def create_project(
 
     Raises InvalidProjectName, ProjectSlugAlreadyUsed.
     """
-    if not 1 <= len(name.strip()) <= _MAX_NAME or not name.isprintable():
-        raise errors.InvalidProjectName
+    slugs.check_name(name, errors.InvalidProjectName)
     now = int(ctx.clock())
     project = Project(
-        project_id=f"project-{ids.uuid7()}", slug=_slug(name), name=name, vertical=vertical, created_at=now
+        project_id=f"project-{ids.uuid7()}", slug=slugs.made_from(name), name=name, vertical=vertical, created_at=now
     )
     environments = tuple(_environment(project, each, now) for each in ("live", "test"))
     shown = next(environment for environment in environments if environment.kind == kind)
-    secret, plain = new_secret(shown, now)
-    public_token = PublicToken(
-        public_token=f"public-token-{kind}-{ids.uuid7()}", environment_id=shown.environment_id, created_at=now
-    )
-    event = by.event(None, "project.created", project.project_id, int(ctx.clock()))
+    secret, plain = credentials.new_secret(shown, now)
+    tokens = {each.environment_id: credentials.new_public_token(each, now) for each in environments}
     write = store.CreateProject(
-        project=project, environments=environments, secrets=(secret,), public_tokens=(public_token,), events=(event,)
+        project=project,
+        environments=environments,
+        secrets=(secret,),
+        public_tokens=tuple(tokens.values()),
+        events=(by.event(None, "project.created", project.project_id, now),),
     )
     try:
         await ctx.store.write(write)
     except store.Conflict:
         raise errors.ProjectSlugAlreadyUsed from None
-    return NewProject(project=project, environment=shown, secret=plain, public_token=public_token.public_token)
+    public_token = tokens[shown.environment_id].public_token
+    return NewProject(project=project, environment=shown, secret=plain, public_token=public_token)
 
 
 async def list_projects(ctx: Context) -> list[ProjectListing]:
@@ -99,9 +93,12 @@ async def require_environment(ctx: Context, environment_id: str) -> Environment:
 async def create_secret(ctx: Context, environment_id: str, *, by: Operator) -> tuple[Secret, str]:
     """One more secret, and its plain text, shown this once. Raises ProjectNotFound."""
     environment = await require_environment(ctx, environment_id)
-    secret, plain = new_secret(environment, int(ctx.clock()))
+    secret, plain = credentials.new_secret(environment, int(ctx.clock()))
     event = by.event(environment_id, "secret.created", secret.secret_id, int(ctx.clock()))
-    await ctx.store.write(store.CreateSecret(secret=secret, events=(event,)))
+    try:
+        await ctx.store.write(store.CreateSecret(secret=secret, events=(event,)))
+    except store.Stale:
+        raise errors.ProjectNotFound from None
     return secret, plain
 
 
@@ -150,25 +147,6 @@ async def rotate_keys(ctx: Context, environment_id: str, *, by: Operator) -> lis
         raise errors.NextSigningKeyMissing from None
 
 
-def new_secret(environment: Environment, now: int) -> tuple[Secret, str]:
-    """256 random bits as a secret, and its record (decisions D27)."""
-    kind = environment.kind
-    plain = f"secret-{kind}-{base64.urlsafe_b64encode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip('=')}"
-    record = Secret(
-        secret_id=ids.new("secret-id", kind),
-        environment_id=environment.environment_id,
-        secret_hash=hash_secret(plain),
-        last_four=plain[-4:],
-        created_at=now,
-    )
-    return record, plain
-
-
-def hash_secret(secret: str) -> bytes:
-    """What is kept of a secret: SHA-256; 256 random bits need no slow hash (security part d)."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
-
-
 def _environment(project: Project, kind: Kind, now: int) -> Environment:
     return Environment(
         environment_id=ids.new("project", kind),
@@ -179,8 +157,3 @@ def _environment(project: Project, kind: Kind, now: int) -> Environment:
         vertical=project.vertical,
         created_at=now,
     )
-
-
-def _slug(name: str) -> str:
-    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "project"
-    return f"{readable}-{secrets.token_hex(2)}"

@@ -14,8 +14,8 @@ from assay.rules import identity as linking
 from assay.rules import names
 from assay.rules.identity import Linked, NewOrganization, NewPerson
 from assay.rules.mapping import Identity
-from assay.stories import organizations
-from assay.stories.authority import policy_of
+from assay.rules.permissions import Policy
+from assay.stories import authority, organizations
 from assay.stories.context import Call, Context
 
 
@@ -37,7 +37,12 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 async def decide(
     ctx: Context, call: Call, profile: Profile, identity: Identity, organization_reference: str | None
 ) -> Decision:
-    """The organization and the person. Raises what ``identity.choose_organization`` and ``identity.link`` raise."""
+    """The organization and the person.
+
+    Raises InvalidEmail, InvalidOrganizationName, TokenMissingOrganizationIdClaim, InvalidTokenOrganizationIdClaim,
+    OrganizationNotFound, TrustedAuthTokenIdentityConflict, TrustedAuthTokenEmailNotVerified, MemberNotFound,
+    UserNotFound.
+    """
     if call.environment.vertical == "consumer":
         return Decision(organization=None, person=await _link_user(ctx, call, profile, identity))
     organization = await _organization(ctx, call, profile, identity, organization_reference)
@@ -54,6 +59,7 @@ async def decide(
 async def settle(ctx: Context, call: Call, profile: Profile, identity: Identity, decision: Decision) -> Settled:
     """Write what the decision asks for. Raises store.Stale when somebody else was faster."""
     now = int(ctx.clock())
+    policy = await authority.policy_of(ctx, call.environment)
     organization = decision.organization
     if isinstance(organization, NewOrganization):
         organization = await _create_organization(ctx, call, organization, now)
@@ -62,12 +68,12 @@ async def settle(ctx: Context, call: Call, profile: Profile, identity: Identity,
         made: Member | User = _new_user(call, profile, person, now)
         if organization is not None:
             made = _new_member(call, profile, person, organization, now)
-        with_roles = _with_roles(call, profile, identity, made)
+        with_roles = _with_roles(profile, identity, made, policy)
         await _create_person(ctx, call, with_roles.person, now)
         return Settled(
             organization=organization, person=with_roles.person, notes=("made just in time", *with_roles.notes)
         )
-    with_roles = _with_roles(call, profile, identity, person.person)
+    with_roles = _with_roles(profile, identity, person.person, policy)
     stored = with_roles.person
     if person.changed or with_roles.changed:
         stored = await _replace_person(ctx, call, stored, now, person.notes + with_roles.notes)
@@ -201,9 +207,8 @@ async def _replace_person(
     return msgspec.structs.replace(changed, revision=changed.revision + 1)
 
 
-def _with_roles(call: Call, profile: Profile, identity: Identity, person: Member | User) -> Linked:
+def _with_roles(profile: Profile, identity: Identity, person: Member | User, policy: Policy) -> Linked:
     """Roles are replaced by those of this token only if the profile maps them at all (decisions D5)."""
     if "role_ids" not in profile.attribute_mapping:
         return Linked(person=person, changed=False)
-    policy = policy_of(call.environment.vertical)
     return linking.with_token_roles(person, profile.profile_id, identity.role_ids or (), policy)

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from assay import errors
 from assay.model import Vertical
 from assay.rules import permissions
-from assay.stories import authority
+from assay.rules.permissions import Policy
 
 
-def assignable(vertical: Vertical, role_ids: Iterable[str]) -> tuple[str, ...]:
+def assignable(vertical: Vertical, policy: Policy, role_ids: Iterable[str]) -> tuple[str, ...]:
     """The roles, each once, in the order given. Raises InvalidRole, CannotAssignDefaultRole."""
-    known = authority.policy_of(vertical).role_ids()
+    known = policy.role_ids()
     wanted = tuple(dict.fromkeys(role_ids))
     for role_id in wanted:
         if role_id == permissions.DEFAULT_ROLE[vertical]:

@@ -62,7 +62,8 @@ async def authenticate(ctx: Context, call: Call, request: AuthenticateRequest) -
     """The live session that the token or JWT opens, extended and given claims as asked, with a fresh JWT.
 
     Raises InvalidSessionDurationMinutes, ReservedClaims, StytchClaims, NoSessionArguments, TooManySessionArguments,
-    InvalidSessionToken, UnableToParseSessionJwt, SessionNotFound, CustomClaimsTooLarge, and the authorization errors.
+    CustomClaimsTooLarge, as :func:`opening.open_session`, and when an authorization check fails
+    SessionAuthorizationError, SessionAuthorizationTenancyError, ConsumerSessionAuthorizationError.
     """
     opening.check_duration(request.session_duration_minutes)
     if request.session_custom_claims is not None:
@@ -70,9 +71,9 @@ async def authenticate(ctx: Context, call: Call, request: AuthenticateRequest) -
     opening.check_session_arguments(request.session_token, request.session_jwt, required=True)
     for _ in range(MAX_TRIES):
         opened = await opening.open_session(ctx, call, request.session_token, request.session_jwt)
-        granting = _authorization(call, opened.view, request.authorization_check)
+        granting = await _authorization(ctx, call, opened.view, request.authorization_check)
         try:
-            return await opening.grant(ctx, call, await _access(ctx, call, request, opened), granting_roles=granting)
+            return await _access(ctx, call, request, opened, granting)
         except store.Stale:
             # Somebody changed or revoked it meanwhile; the next reading tells which.
             await opening.require_secret(ctx, call)
@@ -80,20 +81,25 @@ async def authenticate(ctx: Context, call: Call, request: AuthenticateRequest) -
 
 
 async def actor_of(ctx: Context, call: Call, token: str | None, jwt: str | None) -> Actor:
-    """The member of a member-session header (decisions D19). Raises as :func:`authenticate`."""
+    """The member of a member-session header (decisions D19).
+
+    Raises NoSessionArguments, TooManySessionArguments, as :func:`opening.open_session`.
+    """
     opening.check_session_arguments(token, jwt, required=True)
     opened = await opening.open_session(ctx, call, token, jwt)
     member = opened.view.member
     if member is None:
         raise errors.SessionNotFound
-    return Actor(member=member, session_roles=session_jwt.roles(opened.view, call.environment))
+    policy = await authority.policy_of(ctx, call.environment)
+    roles = session_jwt.roles(opened.view, call.environment, policy)
+    return Actor(member=member, session_roles=roles, policy=policy)
 
 
 async def revoke(ctx: Context, call: Call, request: RevokeRequest) -> None:
     """End sessions. What is unknown, expired or revoked already is left so without complaint (decisions D24).
 
-    Raises NoSessionRevokeArguments, TooManySessionRevokeArguments, MemberNotFound, the authorization errors, and
-    errors about malformed ids, tokens and JWTs.
+    Raises NoSessionRevokeArguments, TooManySessionRevokeArguments, MemberNotFound, InvalidSessionId,
+    InvalidSessionToken, UnableToParseSessionJwt, and with an actor as :func:`authority.authorize`.
     """
     session_id = request.member_session_id if call.environment.vertical == "b2b" else request.session_id
     member_id = request.member_id if call.environment.vertical == "b2b" else None
@@ -121,7 +127,7 @@ async def member_sessions(ctx: Context, call: Call, request: MemberSessionsReque
         raise errors.MemberNotFound
     sessions = await ctx.store.sessions_of(environment_id, "member", member.member_id, int(ctx.clock()))
     views = [SessionView(session=session, member=member, organization=organization) for session in sessions]
-    return [opening.details_of(view, call.environment) for view in views]
+    return await _details(ctx, call, views)
 
 
 async def user_sessions(ctx: Context, call: Call, request: UserSessionsRequest) -> list[SessionDetails]:
@@ -130,14 +136,23 @@ async def user_sessions(ctx: Context, call: Call, request: UserSessionsRequest) 
     if user is None:
         raise errors.UserNotFound
     sessions = await ctx.store.sessions_of(user.environment_id, "user", user.user_id, int(ctx.clock()))
-    return [opening.details_of(SessionView(session=session, user=user), call.environment) for session in sessions]
+    return await _details(ctx, call, [SessionView(session=session, user=user) for session in sessions])
 
 
-async def _access(ctx: Context, call: Call, request: AuthenticateRequest, opened: Opened) -> Opened:
+async def _details(ctx: Context, call: Call, views: list[SessionView]) -> list[SessionDetails]:
+    policy = await authority.policy_of(ctx, call.environment)
+    return [opening.details_of(view, session_jwt.roles(view, call.environment, policy)) for view in views]
+
+
+async def _access(
+    ctx: Context, call: Call, request: AuthenticateRequest, opened: Opened, granting: tuple[str, ...] | None
+) -> Granted:
     """One conditional write decides this access against a revoke. Raises store.Stale when the revoke was first."""
     now = int(ctx.clock())
     before = opened.view.session
     after = opening.extended(before, request.session_duration_minutes, request.session_custom_claims, now)
+    view = msgspec.structs.replace(opened.view, session=after)
+    shape = await opening.shape(ctx, call, view)
     changed = [
         name
         for name, value in (("duration", request.session_duration_minutes), ("claims", request.session_custom_claims))
@@ -157,10 +172,12 @@ async def _access(ctx: Context, call: Call, request: AuthenticateRequest, opened
         events=(event,) if changed else (),
     )
     await ctx.store.write(write)
-    return Opened(view=msgspec.structs.replace(opened.view, session=after), token=opened.token)
+    return await opening.grant(ctx, call, Opened(view=view, token=opened.token), shape, granting_roles=granting)
 
 
-def _authorization(call: Call, view: SessionView, check: AuthorizationCheck | None) -> tuple[str, ...] | None:
+async def _authorization(
+    ctx: Context, call: Call, view: SessionView, check: AuthorizationCheck | None
+) -> tuple[str, ...] | None:
     """The roles that permit what is asked (contract §7), or None when nothing is asked."""
     if check is None:
         return None
@@ -175,8 +192,8 @@ def _authorization(call: Call, view: SessionView, check: AuthorizationCheck | No
             organization.slug,
         }:
             raise errors.SessionAuthorizationTenancyError
-    roles = session_jwt.roles(view, environment)
-    policy = authority.policy_of(environment.vertical)
+    policy = await authority.policy_of(ctx, environment)
+    roles = session_jwt.roles(view, environment, policy)
     granting = permissions.granting_roles(policy, roles, check.resource_id, check.action)
     if not granting:
         refusal = (

@@ -14,7 +14,8 @@ import msgspec
 from assay import errors, ids, store
 from assay.model import User, UserName
 from assay.rules import claims, names
-from assay.stories import roles, searches
+from assay.rules.permissions import Policy
+from assay.stories import authority, roles, searches
 from assay.stories.changes import changed_fields, until_current
 from assay.stories.context import Call, Context
 
@@ -68,8 +69,12 @@ class UserPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def create(ctx: Context, call: Call, request: UserCreate) -> User:
-    """A new user; active unless created as pending. Raises Invalid…, Duplicate…, CannotAssignDefaultRole, Metadata…."""
-    user = _new(ctx, call, request)
+    """A new user; active unless created as pending.
+
+    Raises InvalidCreateUserRequest, InvalidEmail, InvalidPhoneNumber, InvalidExternalId, DuplicateEmail,
+    DuplicatePhoneNumber, DuplicateUserExternalId, as :func:`roles.assignable` and :func:`claims.merge_metadata`.
+    """
+    user = _new(ctx, call, request, await authority.policy_of(ctx, call.environment))
 
     async def change() -> User:
         event = call.event(user.created_at, "user.created", user.user_id)
@@ -88,11 +93,16 @@ async def get(ctx: Context, call: Call, request: UserRef) -> User:
 
 
 async def update(ctx: Context, call: Call, request: UserUpdate) -> User:
-    """Change what the request gives. Raises UserNotFound, Invalid…, Duplicate…, CannotAssignDefaultRole, Metadata…."""
+    """Change what the request gives of a user.
+
+    Raises UserNotFound, InvalidExternalId, DuplicateUserExternalId, as :func:`roles.assignable` and
+    :func:`claims.merge_metadata`.
+    """
 
     async def change() -> User:
         before = await get(ctx, call, UserRef(user_id=request.user_id))
-        return await _replace(ctx, call, before, _changes(before, request))
+        policy = await authority.policy_of(ctx, call.environment)
+        return await _replace(ctx, call, before, _changes(before, request, policy))
 
     return await until_current(change)
 
@@ -112,7 +122,7 @@ async def delete(ctx: Context, call: Call, request: UserRef) -> str:
 
 
 async def drop_external_id(ctx: Context, call: Call, request: UserRef) -> User:
-    """Forget the external id and who attached it. Raises UserNotFound."""
+    """Forget the user's external id and who attached it. Raises UserNotFound."""
 
     async def change() -> User:
         before = await get(ctx, call, request)
@@ -122,7 +132,10 @@ async def drop_external_id(ctx: Context, call: Call, request: UserRef) -> User:
 
 
 async def search(ctx: Context, call: Call, request: searches.SearchRequest) -> UserPage:
-    """A page of the users that match. Raises UserSearch…, InvalidSearch, InvalidCursor."""
+    """A page of the users that match.
+
+    Raises UserSearchFilterNotRecognized, UserSearchMixedIds, InvalidSearch, InvalidCursor.
+    """
     wanted = searches.prepare(ctx, call, "users", request)
     found, total = await ctx.store.search_users(wanted.search)
     page = found[: wanted.limit]
@@ -130,7 +143,7 @@ async def search(ctx: Context, call: Call, request: searches.SearchRequest) -> U
     return UserPage(users=page, next_cursor=wanted.next_cursor(ctx, last), total=total)
 
 
-def _new(ctx: Context, call: Call, request: UserCreate) -> User:
+def _new(ctx: Context, call: Call, request: UserCreate, policy: Policy) -> User:
     if request.email is None and request.phone_number is None:
         raise errors.InvalidCreateUserRequest
     kind = call.environment.kind
@@ -145,7 +158,7 @@ def _new(ctx: Context, call: Call, request: UserCreate) -> User:
         name=_name(UserName(), request.name or NameFields()),
         status="pending" if request.create_user_as_pending else "active",
         external_id=None if request.external_id is None else names.external_id(request.external_id),
-        roles=roles.assignable("consumer", request.roles or ()),
+        roles=roles.assignable("consumer", policy, request.roles or ()),
         trusted_metadata=claims.merge_metadata({}, request.trusted_metadata or {}),
         untrusted_metadata=claims.merge_metadata({}, request.untrusted_metadata or {}),
         created_at=now,
@@ -153,7 +166,7 @@ def _new(ctx: Context, call: Call, request: UserCreate) -> User:
     )
 
 
-def _changes(user: User, request: UserUpdate) -> dict[str, Any]:
+def _changes(user: User, request: UserUpdate, policy: Policy) -> dict[str, Any]:
     changes: dict[str, Any] = {
         name: claims.merge_metadata(getattr(user, name), getattr(request, name))
         for name in ("trusted_metadata", "untrusted_metadata")
@@ -162,7 +175,7 @@ def _changes(user: User, request: UserUpdate) -> dict[str, Any]:
     if request.name is not None:
         changes["name"] = _name(user.name, request.name)
     if request.roles is not None:
-        changes["roles"] = roles.assignable("consumer", request.roles)
+        changes["roles"] = roles.assignable("consumer", policy, request.roles)
     if request.external_id is not None:
         # Set by a caller, so it matches the tokens of any profile from now on (decisions D4).
         changes |= {"external_id": names.external_id(request.external_id), "external_id_issuer": None}

@@ -4,15 +4,26 @@ import assert from "node:assert/strict";
 import { createPrivateKey, randomUUID, sign } from "node:crypto";
 import stytch from "stytch";
 
-const { base_url, b2b: b2bProject, consumer: consumerProject, issuer } = JSON.parse(process.env.ASSAY_UNDER_TEST);
+const under_test = JSON.parse(process.env.ASSAY_UNDER_TEST);
+const { base_url, b2b: b2bProject, consumer: consumerProject, issuer, rotation } = under_test;
 
-export { base_url };
+export { base_url, rotation };
 export const b2b = new stytch.B2BClient({ ...b2bProject, env: base_url });
 export const consumer = new stytch.Client({ ...consumerProject, env: base_url });
 export const projects = { b2b: b2bProject.project_id, consumer: consumerProject.project_id };
 
+/** A project with a policy and a template of its own, where the server has one. */
+export const shaped = under_test.shaped && {
+  ...under_test.shaped,
+  client: new stytch.B2BClient({ ...under_test.shaped, env: base_url }),
+};
+
 export function b2bWith(credentials) {
   return new stytch.B2BClient({ ...b2bProject, env: base_url, ...credentials });
+}
+
+export function consumerWith(credentials) {
+  return new stytch.Client({ ...consumerProject, env: base_url, ...credentials });
 }
 
 const privateKey = createPrivateKey(issuer.private_key);

@@ -32,7 +32,7 @@ class Answered(Protocol):
 
 
 class Answer(msgspec.Struct, kw_only=True):
-    """Base of all answers but those that put a whole record beside these two."""
+    """What every answer has; where there is nothing else to tell, it says that the call was done."""
 
     status_code: int = 200
     request_id: str
@@ -57,12 +57,20 @@ def time(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def refusal(error: errors.Error, request_id: str) -> Refusal:
-    """The public half of an error; its private ``detail`` stays behind. The URL is within this repository."""
+def done(_result: None, request_id: str) -> Answer:
+    """The answer of a call that has nothing to tell but that it was done."""
+    return Answer(request_id=request_id)
+
+
+def refusal(error: errors.Error, request_id: str, public_url: str = "") -> Refusal:
+    """The public half of an error; its private ``detail`` stays behind.
+
+    ``public_url`` is where callers find this server, which explains its codes; without it the URL is relative.
+    """
     return Refusal(
         status_code=STATUSES[error.kind],
         request_id=request_id,
         error_type=error.code,
         error_message=error.message,
-        error_url=f"docs/reference/errors.md#{error.code}",
+        error_url=f"{public_url}/docs/errors#{error.code}",
     )

@@ -57,6 +57,28 @@ update sessions set revoked_at = :revoked_at
 where subject_id = :subject_id and subject_kind = :subject_kind and environment_id = :environment_id
     and revoked_at is null and expires_at > :revoked_at
 
+-- revoke_sessions_of_environment
+-- End every live session of an environment, or only those that rest on one profile.
+update sessions set revoked_at = :revoked_at
+where environment_id = :environment_id and revoked_at is null and expires_at > :revoked_at and {rests_on_profile}
+
+-- revoke_sessions_of_organization
+-- The same among the sessions of one organization.
+update sessions set revoked_at = :revoked_at
+where organization_id = :organization_id and environment_id = :environment_id
+    and revoked_at is null and expires_at > :revoked_at and {rests_on_profile}
+
+-- live_sessions
+-- How many sessions of an environment are live, of one organization or profile where one is named.
+select count(*) from sessions
+where environment_id = :environment_id and revoked_at is null and expires_at > :now
+    and (:organization_id is null or organization_id = :organization_id) and {rests_on_profile}
+
+-- rests_on_profile
+-- Whether a factor of the session is of the profile, if one is named.
+(:profile_id is null or exists (
+    select 1 from json_each(sessions.factors) f where json_extract(f.value, '$.profile_id') = :profile_id))
+
 -- delete_sessions_of_user
 -- All sessions of a user, ended ones included.
 delete from sessions
@@ -79,9 +101,17 @@ where subject_id = :subject_id and subject_kind = :subject_kind and environment_
     and revoked_at is null and expires_at > :now
 order by number
 
+-- sessions_alive
+-- How many sessions are live, by environment.
+select environment_id, count(*) from sessions
+where revoked_at is null and expires_at > :now
+group by environment_id
+
 -- record_attempt
--- What became of one attest.
-insert into attempts ({attempt}) values ({:attempt})
+-- What became of one attest, as long as the environment is there: nothing may be left of a deleted one.
+insert into attempts ({attempt})
+select {:attempt}
+where exists (select 1 from environments e where e.environment_id = :environment_id)
 
 -- record_event
 -- One line of the audit record.
@@ -98,3 +128,22 @@ select {event} from events where environment_id = :environment_id order by numbe
 -- all_events
 -- The newest events of all environments, newest first.
 select {event} from events order by number desc limit :limit
+
+-- events_after
+-- Events of an environment that came after one of a number, oldest first, each with its number.
+select number, {event} from events
+where environment_id = :environment_id and number > :number
+order by number
+limit :limit
+
+-- newest_events
+-- The newest events of an environment, newest first, each with its number.
+select number, {event} from events where environment_id = :environment_id order by number desc limit :limit
+
+-- all_newest_events
+-- The same for all environments.
+select number, {event} from events order by number desc limit :limit
+
+-- all_events_after
+-- The same for all environments.
+select number, {event} from events where number > :number order by number limit :limit
