@@ -27,8 +27,10 @@ $(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.run-installed
 demo: setup
 	@PORT=$(PORT) DATA=$(DATA) exec $(BIN)/python -m assay.demo
 
+# So many processes run tests side by side.
+JOBS ?= auto
 test: $(VENV)/.dev-installed tests/sdk/node/node_modules/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS)
 
 tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json tests/prepare.sh
 	tests/prepare.sh

@@ -7,9 +7,11 @@ Run ``python docs/generate.py`` after changing any of them; a test fails while a
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import re
+import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -23,7 +25,9 @@ from assay.api import management, server
 from assay.api.calls import Route
 from assay.api.openapi import refusals
 from assay.api.wire.answers import STATUSES
+from assay.rules.reasons import ANYTHING, REASONS, Reason
 from assay.stories.declared import format as configuration
+from assay.stories.judging import STEPS
 
 FOLDER = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py: change the code, not this page. -->\n"
@@ -111,7 +115,22 @@ def configuration_file() -> str:
     return _page("Configuration file", text, *map(_configuration_section, configuration.SECTIONS))
 
 
+def reasons() -> str:
+    """The page of reasons."""
+    text = (
+        "Whoever presents a bad token learns little: most get the same `invalid_trusted_auth_token`. The precise reason"
+        " is for you, the operator. [See why a token was refused](../how-to/see-why-refused.md) tells where to find it;"
+        " `assay explain` shows it with what to do.\n\n"
+        "The reasons below stand in the order in which a token is judged, so that what comes before the one you have"
+        f" was right. {ANYTHING} stands for what differs from token to token; nothing of it may be believed until the"
+        " signature was found to be right.\n"
+    )
+    found = [(step, [each for each in REASONS if each.step == step]) for step in STEPS]
+    return _page("Why was my token refused?", text, *(_reasons(step, listed) for step, listed in found if listed))
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "why-refused.md": reasons,
     "configuration-file.md": configuration_file,
     "settings.md": settings,
     "errors.md": error_codes,
@@ -124,6 +143,9 @@ def main() -> None:
     """Write every page."""
     for name, make in PAGES.items():
         (FOLDER / name).write_text(make(), encoding="utf-8")
+    # The pages of issuers are made of fixtures, which are found from the root of the repository alone.
+    sys.path.insert(0, str(FOLDER.parents[1]))
+    importlib.import_module("docs.issuers").write()
 
 
 # ---------------------------------------------------------------- configuration files
@@ -155,6 +177,22 @@ def _configuration_default(key: configuration.Key) -> str:
 def _error(error: type[errors.Error]) -> str:
     head = f"## {error.code}\n\nStatus {STATUSES[error.kind]} ({error.kind}): “{error.default_message}”\n"
     return f"{head}\n{_prose(inspect.getdoc(error) or '')}"
+
+
+# ---------------------------------------------------------------- reasons
+
+
+def _reasons(step: str, listed: list[Reason]) -> str:
+    rows = [[_said(each), "<br>".join(map(_code, each.kinds)), each.do] for each in listed]
+    return f"## {step[0].upper()}{step[1:]}\n\n{_table(['The reason', 'Code', 'What to do'], rows)}"
+
+
+def _said(reason: Reason) -> str:
+    return reason.says or f"“{reason.kinds[0].default_message}”"
+
+
+def _code(error: type[errors.Error]) -> str:
+    return f"[`{error.code}`](errors.md#{error.code})"
 
 
 # ---------------------------------------------------------------- routes

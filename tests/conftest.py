@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from tests import explaining
+from tests.explaining import ExplainedFirst
 from tests.world import World, open_world
 
 
@@ -23,3 +25,15 @@ def _own_logs() -> Iterator[None]:
     """No test writes into the log of another one."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def explained(monkeypatch: pytest.MonkeyPatch) -> ExplainedFirst:
+    """Every attest of every test is explained first; see ``tests/explaining.py``."""
+    return explaining.install(monkeypatch)
+
+
+@pytest.fixture
+def unexplained(explained: ExplainedFirst) -> None:
+    """For a test in which asking for the keys changes the world: nobody asks for them but attest itself."""
+    explained.off = True

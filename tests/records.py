@@ -15,11 +15,13 @@ from assay.model import (
     Event,
     Factor,
     Member,
+    Observations,
     Organization,
     PemFile,
     Profile,
     Project,
     PublicToken,
+    ReplayMark,
     Secret,
     Session,
     SigningKey,
@@ -203,6 +205,25 @@ def attempt(environment_id: str, **changes: object) -> Attempt:
         details={"expected": "https://a.example", "seen": ["https://b.example"]},
         created_at=NOW,
     )
+    return _changed(record, changes)
+
+
+def replay_mark(of: Secret, **changes: object) -> ReplayMark:
+    """The mark of a token of the usual profile that is live for a minute from NOW."""
+    record = ReplayMark(
+        environment_id=of.environment_id,
+        profile_id="vercel_jwt",
+        mark="token-1",
+        created_at=NOW,
+        expires_at=NOW + 60,
+        secret_id=of.secret_id,
+        request_hash=b"request",
+    )
+    return _changed(record, changes)
+
+
+def observations(environment_id: str, **changes: object) -> Observations:
+    record = Observations(environment_id=environment_id, profile_id="vercel_jwt", tokens=1, claims={"sub": True})
     return _changed(record, changes)
 
 

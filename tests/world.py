@@ -28,6 +28,7 @@ import msgspec
 from assay import config, logs
 from assay.api.application import Application
 from assay.app import open_context
+from assay.keys.origins import Fetch
 from assay.model import Caller, Organization, Vertical
 from assay.stories import organizations, profiles, projects, workspace_keys
 from assay.stories.context import Call, Context
@@ -119,13 +120,18 @@ class World(msgspec.Struct):
 
 
 @asynccontextmanager
-async def open_world(folder: Path, environ: dict[str, str] | None = None) -> AsyncIterator[World]:
-    """Everything over an SQLite file in ``folder``; ``environ`` holds further settings."""
+async def open_world(
+    folder: Path, environ: dict[str, str] | None = None, fetch: Fetch | None = None
+) -> AsyncIterator[World]:
+    """Everything over an SQLite file in ``folder``; ``environ`` holds further settings.
+
+    ``fetch`` stands for the way to the issuers.
+    """
     log = io.BytesIO()
     logs.configure("debug", log)
     clock = Clock()
     settings = config.read({"ASSAY_DATABASE": f"sqlite:///{folder / 'assay.db'}"} | (environ or {}))
-    async with open_context(settings, clock=clock, monotonic=clock) as context:
+    async with open_context(settings, clock=clock, monotonic=clock, fetch=fetch) as context:
         issuer = Issuer(keys=[make_key("RSA")])
         b2b = await _tenant(context, "b2b", issuer)
         consumer = await _tenant(context, "consumer", issuer)

@@ -10,6 +10,7 @@ from assay.config import Settings
 from assay.keys import sealing
 from assay.keys.fetch import Fetcher
 from assay.keys.local import OwnServer
+from assay.keys.origins import Fetch
 from assay.keys.profile_keys import ProfileKeySets
 from assay.keys.remote import Time
 from assay.keys.signing import Signer
@@ -28,11 +29,12 @@ async def open_context(
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
     tracer: Tracer = NO_TRACER,
+    fetch: Fetch | None = None,
 ) -> AsyncIterator[Context]:
     """The world that stories work in, open while the block runs.
 
     ``clock`` gives seconds since the epoch, ``monotonic`` seconds that never step back, for cool-downs.
-    ``tracer`` is the caller's to close.
+    ``tracer`` is the caller's to close. ``fetch`` stands for the way to the issuers.
     Raises ConfigFault, WrongRootKey, SchemaTooNew and StoreFault, whose messages say what to do.
     """
     async with AsyncExitStack() as stack:
@@ -44,8 +46,8 @@ async def open_context(
         signer = Signer(store, root_key, clock, meter, tracer)
         own = OwnServer(keys=signer, open_secret=store_secret.open)
         fetcher = Fetcher(allow_loopback=settings.allow_loopback_key_urls, networks=settings.key_url_networks)
-        fetch = observed_fetch(fetcher.fetch, meter, tracer)
-        keys = ProfileKeySets(store, fetch, own, time=Time(clock=clock, monotonic=monotonic))
+        observed = observed_fetch(fetch or fetcher.fetch, meter, tracer)
+        keys = ProfileKeySets(store, observed, own, time=Time(clock=clock, monotonic=monotonic))
         stack.push_async_callback(keys.close)
         yield Context(
             store=store,

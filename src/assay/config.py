@@ -12,6 +12,8 @@ import msgspec
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+MOST_ATTEMPTS_DAYS = 3_650
+
 
 class ConfigFault(Exception):
     """A setting has a value that Assay cannot use; the message names the setting and what it takes."""
@@ -55,6 +57,11 @@ SETTINGS = (
         meaning="Private networks that keys may be fetched from, over https: 10.1.0.0/16,fd12:3456::/48. Empty: none.",
     ),
     Setting(
+        variable="ASSAY_ATTEMPTS_DAYS",
+        default="30",
+        meaning=f"How many days the records of attests are kept: 1 to {MOST_ATTEMPTS_DAYS}.",
+    ),
+    Setting(
         variable="ASSAY_LOG_LEVEL",
         default="info",
         meaning="Least important line written to standard error: debug, info, warning or error.",
@@ -76,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str
     allow_loopback_key_urls: bool
     key_url_networks: tuple[Network, ...] = ()
+    attempts_days: int = 30
     log_level: LogLevel
     traces_endpoint: str = ""
 
@@ -93,6 +101,7 @@ def read(environ: Mapping[str, str], *, database: str | None = None) -> Settings
         public_url=public_url,
         allow_loopback_key_urls=_switch("ASSAY_ALLOW_LOOPBACK_KEY_URLS", values["ASSAY_ALLOW_LOOPBACK_KEY_URLS"]),
         key_url_networks=_networks(values["ASSAY_KEY_URL_NETWORKS"]),
+        attempts_days=_days("ASSAY_ATTEMPTS_DAYS", values["ASSAY_ATTEMPTS_DAYS"]),
         log_level=_level(level),
         traces_endpoint=_traces_endpoint(values["ASSAY_TRACES_ENDPOINT"].rstrip("/")),
     )
@@ -140,3 +149,10 @@ def _switch(variable: str, text: str) -> bool:
     if text not in {"0", "1"}:
         raise ConfigFault(f"{variable} must be 0 or 1")
     return text == "1"
+
+
+def _days(variable: str, text: str) -> int:
+    days = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_ATTEMPTS_DAYS)) else 0
+    if not 1 <= days <= MOST_ATTEMPTS_DAYS:
+        raise ConfigFault(f"{variable} must be a whole number from 1 to {MOST_ATTEMPTS_DAYS}")
+    return days

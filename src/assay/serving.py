@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from typing import NamedTuple
 
 import structlog
@@ -25,6 +25,8 @@ from assay.metrics import PATH, Metrics
 from assay.observing import lag
 from assay.observing.opening import open_tracer
 from assay.observing.tracer import Tracer
+from assay.stories import housekeeping
+from assay.stories.context import Context
 from assay.tls import Tls, TlsFiles
 
 BACKLOG = 2048
@@ -33,6 +35,7 @@ MOST_HEAD_BYTES = 64 * 1024
 # first to close one that is about to be used.
 KEEP_ALIVE_SECONDS = 75
 GRACE_SECONDS = 30
+TIDIED_EVERY_SECONDS = 60
 CLOSING_SECONDS = 1
 """How long an idle client may take to close its end when the server stops; over TLS many never answer at all."""
 
@@ -109,6 +112,7 @@ async def serve(
             _traces(settings) as tracer,
             open_context(settings, tracer=tracer) as context,
             lag.measured(context.meter),
+            tidied(context),
             _beside(Metrics(context, tls), beside),
         ):
             config = _config(Application(context), tls)
@@ -125,6 +129,30 @@ async def _traces(settings: Settings) -> AsyncIterator[Tracer]:
         yield tracer
     finally:
         await asyncio.to_thread(tracer.close)
+
+
+@asynccontextmanager
+async def tidied(context: Context, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> AsyncIterator[None]:
+    """Forget what has come to its end, at once and then each minute, while the block runs."""
+    tidying = asyncio.create_task(_tidy(context, sleep))
+    try:
+        yield
+    finally:
+        tidying.cancel()
+        with suppress(asyncio.CancelledError):
+            await tidying
+
+
+async def _tidy(context: Context, sleep: Callable[[float], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await housekeeping.forget(context)
+        except errors.StoreUnavailable as fault:
+            log.warning("not_tidied", detail=fault.detail)
+        except Exception:
+            # A defect here must not end it for good, and be noticed when the disk is full.
+            log.exception("not_tidied")
+        await sleep(TIDIED_EVERY_SECONDS)
 
 
 @asynccontextmanager

@@ -227,6 +227,8 @@ ENOUGH: dict[str, Any] = {
     "valid_types": [{"type": "LOGIN", "is_default": True}],
     "template_content": "{}",
     "custom_audience": "",
+    "profile_id": "idp",
+    "token": "token",
 }
 
 

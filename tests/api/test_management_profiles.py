@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from assay.rules.algorithms import DEFAULT_ALGORITHMS
-from assay.stories.profiles import NotEnforced
 from tests.api.operator_tools import Made, Refusal, Tool, make_project, open_tool
 from tests.issuer import make_key
 from tests.world import NOW, World
@@ -46,6 +45,22 @@ async def test_a_profile_shows_all_its_fields(profiles: Tool, world: World) -> N
         "leeway_seconds": 30,
         "key_sources": [{"kind": "jwks", "url": URL}],
         "keys_stale_limit": 86_400,
+        "max_age_seconds": None,
+        "max_lifetime_seconds": 366 * 86_400,
+        "require_exp": True,
+        "additional_audiences": [],
+        "single_audience": False,
+        "audience_claim": "aud",
+        "issuer_check": "exact",
+        "typ": ["absent", "JWT", "at+jwt", "id_token+jwt"],
+        "conditions": [],
+        "replay": "off",
+        "trust_email": True,
+        "organizations": [],
+        "session_ends_with_token": False,
+        "rotate_session_token": False,
+        "enabled": True,
+        "kept_claims": [],
         "problems": [],
         "created_at": "2026-05-28T20:26:40Z",
         "updated_at": "2026-05-28T20:26:40Z",
@@ -68,16 +83,60 @@ async def test_an_id_is_chosen_once_in_its_environment(profiles: Tool, made: Mad
     await made.live.post("/trusted_token_profiles", JWK | {"profile_id": "vercel_jwt"})
 
 
-@pytest.mark.parametrize("field", NotEnforced.__struct_fields__)
-async def test_a_field_that_is_not_enforced_is_refused_by_name(profiles: Tool, field: str) -> None:
-    await profiles.post(body=JWK | {"profile_id": "p", field: None})
-    values: list[Any] = [False, 0, "", [], "off", {"a": 1}]
-    for value in values:
-        with pytest.raises(Refusal, match=f"400 trusted_token_profile_invalid_request.*{field}"):
+OTHERWISE: dict[str, Any] = {
+    "max_age_seconds": 600,
+    "max_lifetime_seconds": 3600,
+    "require_exp": False,
+    "additional_audiences": ["b"],
+    "single_audience": True,
+    "audience_claim": "/authz/for",
+    "issuer_check": "none",
+    "typ": ["JWT"],
+    "conditions": ['claims.hd == "acme.example"', "header.alg == 'RS256' && claims.n > 1"],
+    "replay": "token_id",
+    "trust_email": False,
+    "organizations": ["acme"],
+    "session_ends_with_token": True,
+    "rotate_session_token": True,
+    "enabled": False,
+    "kept_claims": ["hd"],
+}
+
+
+async def test_every_further_field_is_given_changed_shown_and_taken_back(profiles: Tool) -> None:
+    usual = (await profiles.post(body=JWK | {"profile_id": "usual"}))["profile"]
+    made = (await profiles.post(body=JWK | OTHERWISE | {"profile_id": "p"}))["profile"]
+    assert made == usual | OTHERWISE | {"profile_id": "p"}
+    assert (await profiles.patch("/usual", OTHERWISE))["profile"] == made | {"profile_id": "usual"}
+    back = {field: usual[field] for field in OTHERWISE} | {"max_age_seconds": 0}
+    assert (await profiles.patch("/p", back))["profile"] == usual | {"profile_id": "p"}
+    assert (await profiles.patch("/p", dict.fromkeys(OTHERWISE)))["profile"] == usual | {"profile_id": "p"}
+
+
+@pytest.mark.parametrize("field", OTHERWISE)
+async def test_a_further_field_of_another_form_is_refused_by_name_and_not_stored(profiles: Tool, field: str) -> None:
+    await profiles.post(body=JWK | {"profile_id": "p"})
+    for value in ({"a": 1}, 1.5):
+        with pytest.raises(Refusal, match=f"400 bad_request: {field}"):
             await profiles.post(body=JWK | {field: value})
-        with pytest.raises(Refusal, match=f"400 trusted_token_profile_invalid_request.*{field}"):
+        with pytest.raises(Refusal, match=f"400 bad_request: {field}"):
             await profiles.patch("/p", {"name": "New", field: value})
     assert [each["name"] for each in (await profiles.get())["profiles"]] == ["P"]
+
+
+MAPPING: dict[str, Any] = {
+    "email": "https://acme.example/mail",
+    "external_member_id": "/user/id",
+    "role_ids": {"from": "/roles", "default": []},
+    "email_verified": {"cel": "claims.xms_edov == '1'"},
+    "trusted_metadata.plan": {"cel": "claims.?plan.orValue('free')", "default": None},
+}
+
+
+async def test_every_form_of_a_mapping_is_kept_as_given(profiles: Tool) -> None:
+    made = (await profiles.post(body=JWK | {"profile_id": "p", "attribute_mapping": MAPPING}))["profile"]
+    assert (made["attribute_mapping"], made["problems"]) == (MAPPING, [])
+    assert (await profiles.get("/p"))["profile"] == made
 
 
 PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
@@ -85,6 +144,19 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
     "a url that points inside": ({"jwks_url": "https://169.254.169.254/keys"}, "address"),
     "text that is no key": ({"jwks_url": None, "pem_files": ["not a key"]}, "PEM file 1"),
     "no way to say who it is": ({"attribute_mapping": {"token_id": "jti"}}, "attribute_mapping"),
+    "an expression with a slip": (
+        {"attribute_mapping": {"email": {"cel": "claims.mail.lowerAsci()"}}},
+        "line 1, column 22: undeclared reference to 'lowerAsci'",
+    ),
+    "a condition with a slip": (
+        {"conditions": ["claims.a == 'b'", "claims.a = 'b'"]},
+        "Condition 2 cannot be compiled",
+    ),
+    "a condition that every token meets": ({"conditions": ["true"]}, "the same value for every token"),
+    "a shared issuer for everybody": (
+        {"issuer": "https://gitlab.com", "attribute_mapping": {"external_member_id": "project_id"}},
+        "No condition tells yours from theirs",
+    ),
     "an attribute nobody knows": ({"attribute_mapping": {"email": "email", "user_id": "sub"}}, "user_id"),
 }
 

@@ -114,7 +114,8 @@ def test_the_steps_of_an_attest_are_its_children(run: Run) -> None:
     steps = [each.name for each in run.children(span) if each.name != "write"]
     assert sorted(steps) == ["find keys", "read profile", "sign", "verify"]
     writes = [each.attributes["assay.kind"] for each in run.children(span) if each.name == "write"]
-    assert [kind for kind in writes if kind != "TouchSecret"] == ["CreateOrganization", "CreateMember", "StartSession"]
+    made = ["CreateOrganization", "CreateMember", "StartSession", "Observe"]
+    assert [kind for kind in writes if kind != "TouchSecret"] == made
     looking = run.child(span, "find keys")
     assert run.child(looking, "fetch keys").kind == INTERNAL
     assert {"LeaseKeys", "KeepKeys"} == {

@@ -47,6 +47,11 @@ CALLS = {
     "DELETE /v1/users/{user_id}/external_id",
     "GET /v1/rbac/policy",
     "GET /v1/trusted_token_profiles/{profile_id}/keys",
+    "GET /v1/trusted_token_profiles/{profile_id}/notices",
+    "POST /v1/b2b/trusted_auth_tokens/explain",
+    "GET /v1/b2b/trusted_auth_tokens/attempts",
+    "POST /v1/trusted_auth_tokens/explain",
+    "GET /v1/trusted_auth_tokens/attempts",
     "GET /v1/events",
 }
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from assay.cli import events as command
+from assay.cli import following
 from assay.model import Event
 from assay.store import RecordEvents
 from assay.store.opening import open_store
@@ -112,7 +112,7 @@ def test_following_shows_what_happens_and_ends_with_ctrl_c(
         await store.write(RecordEvents(events=(records.event(written, action="later"),)))
         await store.close()
 
-    monkeypatch.setattr(command, "_pause", pause)
+    monkeypatch.setattr(following, "pause", pause)
     followed = run("events", "--project-id", written, "--follow", "--json-lines", *options)
     assert followed.code == 0
     assert numbered(followed.out) == list(range(first, 9))

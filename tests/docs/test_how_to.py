@@ -104,15 +104,15 @@ def test_the_page_about_a_second_factor_runs(world: World) -> None:
 
 def test_the_page_about_refusals_finds_the_reason(tmp_path: Path) -> None:
     assay = Assay(tmp_path)
-    with serving([make_key("RSA")]) as issuer:
-        with assay.serving() as server:
-            world = World(tmp_path, assay, server.url, issuer)
-            project = world.project("b2b")
-            world.profile(project[0], "login", email="email")
-            body: dict[str, Any] = {"profile_id": "login", "token": issuer.mint({"aud": "somebody-else"})}
-            refused = world.post("/v1/b2b/sessions/attest", project, body)
+    with serving([make_key("RSA")]) as issuer, assay.serving() as server:
+        world = World(tmp_path, assay, server.url, issuer)
+        project = world.project("b2b")
+        world.profile(project[0], "login", email="email")
+        body: dict[str, Any] = {"profile_id": "login", "token": issuer.mint({"aud": "somebody-else"})}
+        refused = world.post("/v1/b2b/sessions/attest", project, body)
         (tmp_path / "assay.log").write_text("".join(server.log))
-        world.run("see-why-refused.md", {"REQUEST_ID": refused["request_id"]}, {})
+        given = {"REQUEST_ID": refused["request_id"], "PROJECT_ID": project[0], "SECRET": project[1]}
+        world.run("see-why-refused.md", given | {"TOKEN": body["token"]}, {URL: world.url})
 
 
 def test_the_page_about_configuration_as_code_runs(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -27,6 +28,7 @@ from tests.issuer import AUDIENCE, Issuer, IssuerKey, make_key
 from tests.process import Assay, Server
 
 ATTEST = "/v1/b2b/sessions/attest"
+EXPLAIN = "/v1/b2b/trusted_auth_tokens/explain"
 JWKS_PATH = "/jwks"
 PROFILE = "idp"
 MAPPING = {
@@ -97,7 +99,7 @@ class Arena:
     def refused(self, token: str, error: str, profile_id: str = PROFILE, status: int = 400) -> Attempt:
         """Show a token that must be refused, in public words that are the same for all with this error.
 
-        It leaves nothing behind but its attempt record, which says why without saying the token.
+        It leaves nothing behind but its attempt record, which says why without saying the token. Explain says the same.
         """
         before = self.state()
         connections = self.trap.connections, len(self.keys.strays)
@@ -110,9 +112,18 @@ class Arena:
         assert attempt.reason
         assert attempt.reason != body["error_message"] or error != INVALID  # public words alone would help nobody
         assert not _found(token, attempt.reason + json.dumps(attempt.details))
+        self._compare_with_explanation(token, profile_id, attempt)
         assert self.state() == before
         assert (self.trap.connections, len(self.keys.strays)) == connections
         return attempt
+
+    def _compare_with_explanation(self, token: str, profile_id: str, attempt: Attempt) -> None:
+        answer = self.http.post(EXPLAIN, json={"profile_id": profile_id, "token": token})
+        told = answer.json()
+        assert (answer.status_code, told["verdict"]) == (200, "refused")
+        assert (told["error_type"], _timeless(told["reason"])) == (attempt.code, _timeless(attempt.reason))
+        assert [each["step"] for each in told["steps"] if each["outcome"] == "failed"] == [attempt.details["step"]]
+        assert not _found(token, answer.text)
 
     def state(self) -> tuple[int, ...]:
         """What is in the store; no refusal changes it."""
@@ -226,6 +237,11 @@ async def _add_profile(assay: Assay, environment_id: str, profile_id: str, chang
     async with open_context(config.read(assay.environ)) as context:
         report = await profiles.create_profile(context, environment_id, request, by=OPERATOR, allow_problems=True)
         return report.problems
+
+
+def _timeless(reason: str) -> str:
+    """The reason without the second in which it was given."""
+    return re.sub(r"now is \d+", "now", reason)
 
 
 def _found(token: str, text: str) -> list[str]:

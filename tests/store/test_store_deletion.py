@@ -21,6 +21,7 @@ from assay.store import (
     DeleteProfile,
     DeleteProject,
     KeepKeys,
+    Observe,
     RecordAttempt,
     RevokeSessionsWhere,
     Stale,
@@ -54,7 +55,13 @@ async def fill(store: Store, tenant: Tenant) -> None:
         CreateSigningKeys(keys=(records.signing_key(environment_id),)),
         CreatePublicToken(public_token=token),
         configured,
-        records.start(records.session(tenant.member), tenant.secret, attempt=records.attempt(environment_id)),
+        Observe(observations=records.observations(environment_id)),
+        records.start(
+            records.session(tenant.member),
+            tenant.secret,
+            attempt=records.attempt(environment_id),
+            replay=records.replay_mark(tenant.secret),
+        ),
         records.start(records.session(tenant.user, revoked_at=NOW), tenant.secret),
         RecordAttempt(attempt=records.attempt(environment_id), events=(records.event(environment_id),)),
     )
@@ -156,6 +163,8 @@ async def test_what_comes_too_late_leaves_nothing_in_a_deleted_environment(
         CreateSigningKeys(keys=(records.signing_key(tenant.id),)),
         ConfigureEnvironment(environment=tenant.environment, policy=DEFAULT_POLICY["b2b"]),
         KeepKeys(kept=kept),
+        Observe(observations=records.observations(tenant.id)),
+        RecordAttempt(attempt=records.attempt(tenant.id), replay=records.replay_mark(tenant.secret)),
     )
     for write in refused:
         with pytest.raises(Stale):

@@ -88,6 +88,9 @@ def attempts_about(one: Erased, environment_id: str) -> dict[str, Attempt]:
         "with its address in capitals": {"reason": EMAIL.upper()},
         "with its external id in the details": {"details": {"notes": [f"sub is {EXTERNAL_ID}"]}},
         "with its id in the reason": {"reason": f"{one.id} carries another external id"},
+        "with its external id as the subject": {"subject": EXTERNAL_ID},
+        "with its address as the token id": {"token_id": EMAIL},
+        "with its address in the kept claims": {"kept_claims": {"upn": [EMAIL]}},
     }
     return {name: records.attempt(environment_id, **changes) for name, changes in made.items()}
 
@@ -111,6 +114,7 @@ def looks_like(environment_id: str) -> tuple[list[Attempt], list[Event]]:
         records.attempt(environment_id, reason=f"n{EMAIL} is somebody else", session_id="session-test-other"),
         records.attempt(environment_id, reason="10x1\\7", details={"seen": "10abc\\7"}, subject_id="member-test-other"),
         records.attempt(environment_id, details={"seen": f"{EXTERNAL_ID}7"}),
+        records.attempt(environment_id, subject=f"{EXTERNAL_ID}7", token_id=f"n{EMAIL}", kept_claims={"upn": "x"}),
     ]
     events = [
         records.event(environment_id, details={"of": "session-test-other"}),
@@ -163,6 +167,9 @@ ATTEMPTS = [
     "with its address in capitals",
     "with its external id in the details",
     "with its id in the reason",
+    "with its external id as the subject",
+    "with its address as the token id",
+    "with its address in the kept claims",
 ]
 
 
@@ -176,6 +183,28 @@ async def test_an_attempt_that_tells_of_the_person_goes(
     await store.write(erased.write)
     assert await store.attempts(tenant.id, 10) == []
     assert await store.attempts(neighbour.id, 10) == [there]
+
+
+SUBJECT = {"issuer": "https://issuer.example", "subject": "auth0|7"}
+
+
+async def test_attempts_refused_to_tokens_of_the_person_go_by_what_its_issuer_calls_it(
+    store: Store, tenant: Tenant, neighbour: Tenant, erased: Erased
+) -> None:
+    """The subject of a token need not be an external id: it is known from a token that logged the person in."""
+    refused = records.attempt(tenant.id, **SUBJECT)
+    others = [
+        records.attempt(tenant.id, **SUBJECT | {"subject": "auth0|70"}),
+        records.attempt(tenant.id, **SUBJECT | {"issuer": "https://other.example"}),
+        records.attempt(tenant.id, **SUBJECT, subject_id="member-test-other"),
+        records.attempt(neighbour.id, **SUBJECT),
+    ]
+    await write_down(store, [records.attempt(tenant.id, **SUBJECT, subject_id=erased.id), refused, *others], [])
+    counts = await store.person_counts(tenant.id, erased.write.subject_kind, erased.id, TRACES)
+    assert counts.attempts == 2
+    await store.write(erased.write)
+    assert await store.attempts(tenant.id, 10) == others[2::-1]
+    assert await store.attempts(neighbour.id, 10) == others[3:]
 
 
 EVENTS = [

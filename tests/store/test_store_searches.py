@@ -150,7 +150,11 @@ CASES: list[tuple[str, str, object, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("target", "name", "value", "expected"), CASES, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("target", "name", "value", "expected"),
+    CASES,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value)[:40],
+)
 async def test_each_filter_finds_what_it_says(
     store: Store, crowd: Crowd, target: str, name: str, value: object, expected: set[str]
 ) -> None:

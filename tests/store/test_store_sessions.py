@@ -42,6 +42,13 @@ def profile_guard(tenant: Tenant, **changes: object) -> Guard:
     )
 
 
+def several_guard(tenant: Tenant, **revisions: int) -> Guard:
+    profile = tenant.profile
+    known = {profile.profile_id: profile.revision}
+    named = {profile.profile_id if name == "partner" else name: value for name, value in revisions.items()}
+    return records.guard(tenant.secret, profile_revisions=known | named)
+
+
 # ---------------------------------------------------------------- reading
 
 
@@ -105,6 +112,8 @@ GUARDS: dict[str, Callable[[Tenant, Tenant, Session], Guard]] = {
     ),
     "an unknown profile": lambda tenant, _, __: profile_guard(tenant, profile_id="other"),
     "another revision of the profile": lambda tenant, _, __: profile_guard(tenant, profile_revision=2),
+    "another revision of one of several profiles": lambda tenant, _, __: several_guard(tenant, partner=2),
+    "an unknown profile among several": lambda tenant, _, __: several_guard(tenant, other=1),
     "a profile without revision": lambda tenant, _, __: profile_guard(tenant, profile_revision=None),
     "an unknown session": lambda tenant, _, __: records.guard(tenant.secret, session_number=1),
     "another tenant's session": lambda tenant, _, __: records.guard(tenant.secret, session_number=NEIGHBOURS_SESSION),
@@ -144,7 +153,8 @@ async def test_a_guard_of_another_environment_opens_nothing(
 async def test_a_session_starts_beside_a_live_session_that_its_guard_names(
     store: Store, tenant: Tenant, session: Session
 ) -> None:
-    guard = profile_guard(tenant, session_number=session.number)
+    known = {tenant.profile.profile_id: tenant.profile.revision}
+    guard = profile_guard(tenant, session_number=session.number, profile_revisions=known)
     fresh = records.session(tenant.member)
     await store.write(records.start(fresh, tenant.secret, guard=guard))
     await store.write(RevokeSession(environment_id=tenant.id, number=session.number, revoked_at=NOW))

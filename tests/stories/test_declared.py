@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from assay import errors
@@ -234,7 +236,7 @@ REFUSED = [
     pytest.param("threshold = 5", "threshold = -1", "user_lock_threshold is a number from 0", id="a setting"),
     pytest.param('["HS256"]', '["HS1"]', "profile acme/test/shop: algorithms must be", id="algorithms"),
     pytest.param('["HS256"]', '["HS512"]', "profile acme/test/shop: the secret", id="a secret that is too short"),
-    pytest.param('email = "email" }', 'email = "/email" }', "a JSON pointer", id="a mapping"),
+    pytest.param('email = "email" }', 'email = "/~email" }', "a JSON pointer", id="a mapping"),
     pytest.param(
         '"acme", environment_slug = "live"', '"acme", environment_slug = "x"', "no environment x", id="source"
     ),
@@ -425,3 +427,54 @@ async def test_ids_of_this_database_stay_out_of_an_export(applied: Context) -> N
     made = await declaring.export(applied)
     for slug in ("test", "live"):
         assert (await environments.resolve(applied, "acme", slug)).environment_id not in made.text
+
+
+JUDGING = """enabled = false
+max_age_seconds = 60
+max_lifetime_seconds = 3600
+require_exp = false
+additional_audiences = ["b"]
+single_audience = true
+audience_claim = "azp"
+issuer_check = "none"
+typ = ["JWT"]
+conditions = ['claims.tid == "t"']
+replay = "token_id"
+trust_email = false
+organizations = ["acme"]
+session_ends_with_token = true
+rotate_session_token = true
+kept_claims = ["tid"]
+"""
+
+
+async def test_what_a_file_says_of_judging_is_done_and_undone_when_it_says_it_no_more(applied: Context) -> None:
+    environment_id = (await the_test_environment(applied)).environment_id
+    usual = await profiles.require_profile(applied, environment_id, "shop")
+    [change] = (await declaring.prepare(applied, acme(_judging()))).plan.changes
+    assert {field.name for field in change.fields} == {line.split(" = ")[0] for line in JUDGING.splitlines()}
+    assert (await declaring.apply(applied, acme(_judging()))).fault is None
+    said = await profiles.require_profile(applied, environment_id, "shop")
+    assert (said.max_age_seconds, said.typ, said.enabled) == (60, ("JWT",), False)
+    exported = tomllib.loads((await declaring.export(applied)).text)["projects"]["acme"]["environments"]["test"]
+    assert tomllib.loads(JUDGING).items() <= exported["profiles"]["shop"].items()
+    assert (await declaring.apply(applied, acme())).fault is None
+    back = await profiles.require_profile(applied, environment_id, "shop")
+    sealed = back.key_sources  # anew whenever the secret is at hand
+    assert back == msgspec.structs.replace(
+        usual, revision=back.revision, updated_at=back.updated_at, key_sources=sealed
+    )
+
+
+def _judging() -> str:
+    return ALL.replace('issuer = "https://shop.example"\n', f'issuer = "https://shop.example"\n{JUDGING}')
+
+
+async def test_a_text_with_any_line_break_survives_in_a_list(applied: Context) -> None:
+    texts = ["claims.a == 'x'\n|| claims.b", "claims.c\r\n", "claims.d // \x85 \u2028 \x0c"]
+    environment_id = (await the_test_environment(applied)).environment_id
+    change = ProfileUpdate(conditions=tuple(texts))
+    await profiles.update_profile(applied, environment_id, "legacy", change, by=OPERATOR, allow_problems=True)
+    made = await declaring.export(applied)
+    again = declaring.wanted(made.text, made.files, ENVIRON)
+    assert (await declaring.prepare(applied, again, allow_problems=True)).plan.steps == ()

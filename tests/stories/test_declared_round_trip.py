@@ -61,6 +61,7 @@ claim_names = st.one_of(
     texts.filter(lambda text: not text.startswith("/")),
     scalars.filter(lambda value: not isinstance(value, str)),
     st.lists(scalars, max_size=3),
+    st.sampled_from(["/a/b", {"from": "/a", "default": None}, {"cel": 'claims.a + "b"', "default": ["x"]}]),
 )
 mappings = st.dictionaries(
     st.one_of(st.sampled_from(["email", "email_verified", "token_id", "role_ids", "external_member_id"]), words),
@@ -86,6 +87,29 @@ def _distinct(found: list[WantedSource]) -> bool:
     return len({msgspec.json.encode(each, order="sorted") for each in found}) == len(found)
 
 
+few_texts = st.lists(texts, max_size=2).map(tuple)
+judging: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"max_age_seconds": st.integers(1, 86_400)},
+    optional={
+        "max_lifetime_seconds": st.integers(1, 86_400),
+        "require_exp": st.booleans(),
+        "additional_audiences": few_texts,
+        "single_audience": st.booleans(),
+        "audience_claim": st.sampled_from(["azp", "none", "/a/b", "header:x"]),
+        "issuer_check": st.sampled_from(["template", "none"]),
+        "typ": st.just(("JWT",)),
+        "conditions": few_texts,
+        "replay": st.sampled_from(["token_id", "fingerprint"]),
+        "trust_email": st.booleans(),
+        "organizations": few_texts,
+        "session_ends_with_token": st.booleans(),
+        "rotate_session_token": st.booleans(),
+        "enabled": st.booleans(),
+        "kept_claims": few_texts,
+    },
+)
+
+
 @st.composite
 def profiles(draw: st.DrawFn) -> WantedProfile:
     shared = draw(st.booleans())
@@ -108,6 +132,7 @@ def profiles(draw: st.DrawFn) -> WantedProfile:
         algorithms=tuple(draw(algorithms)) if shared else draw(st.just(DEFAULT_ALGORITHMS) | algorithms.map(tuple)),
         leeway_seconds=draw(st.integers(0, 300)),
         keys_stale_limit=draw(st.integers(0, 604_800)),
+        **draw(judging),
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from assay import errors
-from assay.model import Profile
 from assay.store import Store
 from assay.stories import profiles
-from assay.stories.profiles import NotEnforced, ProfileCreate, ProfileReport, ProfileUpdate
+from assay.stories.profiles import ProfileCreate, ProfileReport, ProfileUpdate
 from tests.calls import OPERATOR, Clock
 from tests.issuer import make_key
 from tests.stories.attesting import World, make_world
@@ -46,6 +45,22 @@ REFUSED: dict[str, tuple[dict[str, Any], type[errors.Error], str]] = {
     "audience that is too long": ({"audience": "a" * 2049}, Invalid, "audience"),
     "negative leeway": ({"leeway_seconds": -1}, Invalid, "leeway_seconds"),
     "leeway that is too long": ({"leeway_seconds": 301}, Invalid, "leeway_seconds"),
+    "age of nothing": ({"max_age_seconds": 0}, Invalid, "max_age_seconds must be from 1"),
+    "age beyond all measure": ({"max_age_seconds": 2**62}, Invalid, "max_age_seconds"),
+    "lifetime of nothing": ({"max_lifetime_seconds": 0}, Invalid, "max_lifetime_seconds must be from 1"),
+    "token without any end": ({"require_exp": False}, Invalid, "require_exp false needs max_age_seconds"),
+    "empty typ": ({"typ": ()}, Invalid, "to accept tokens without a typ, say absent"),
+    "typ of no known form": ({"typ": ("JWT", "a b")}, Invalid, "neither absent nor a media type"),
+    "audience without a place": ({"audience_claim": ""}, Invalid, "audience_claim is a claim name"),
+    "audience in no header": ({"audience_claim": "header:"}, Invalid, "the name after header: is missing"),
+    "audience behind a bad pointer": ({"audience_claim": "/a/~2"}, Invalid, "~ stands only before 0 or 1"),
+    "additional audience of nothing": ({"additional_audiences": ("",)}, Invalid, "additional_audiences"),
+    "too many audiences": ({"additional_audiences": tuple(map(str, range(51)))}, Invalid, "at most 50 values"),
+    "too many conditions": ({"conditions": ("claims.a == 1",) * 21}, Invalid, "conditions has at most 20 values"),
+    "condition that is too long": ({"conditions": ("a" * 2_049,)}, Invalid, "1 to 2048 characters"),
+    "empty condition": ({"conditions": ("",)}, Invalid, "1 to 2048 characters"),
+    "too many organizations": ({"organizations": tuple(map(str, range(101)))}, Invalid, "at most 100 values"),
+    "too many kept claims": ({"kept_claims": tuple(map(str, range(51)))}, Invalid, "at most 50 values"),
     "unspecified keys": ({"public_key_type": "UNSPECIFIED"}, Invalid, "needs key_sources"),
     "JWK without address": (
         {"public_key_type": "JWK", "pem_files": (RSA.pem(),)},
@@ -114,21 +129,6 @@ async def test_a_change_of_nothing_that_exists_is_not_found(world: World) -> Non
         await update(world, name="New")
 
 
-@pytest.mark.parametrize("field", NotEnforced.__struct_fields__)
-async def test_a_field_that_is_not_enforced_is_refused_and_never_ignored(world: World, field: str) -> None:
-    with pytest.raises(Invalid, match=f"does not enforce {field}"):
-        await create(world, **{field: False})
-    assert await world.ctx.store.profiles(world.environment_id) == []
-    await create(world, **{field: None})
-    with pytest.raises(Invalid, match=f"does not enforce {field}"):
-        await update(world, **{field: False}, name="New")
-    assert (await update(world, **{field: None})).profile.name == "P"
-
-
-def test_a_field_is_enforced_or_it_is_not() -> None:
-    assert not set(NotEnforced.__struct_fields__) & set(Profile.__struct_fields__)
-
-
 async def test_an_empty_jwks_url_counts_as_none(world: World) -> None:
     made = (await create(world, jwks_url="", pem_files=(RSA.pem(),))).profile
     assert (made.public_key_type, made.jwks_url) == ("PEM", None)
@@ -146,3 +146,114 @@ async def test_an_empty_mapping_clears_and_none_leaves_it(world: World) -> None:
     assert (await update(world, attribute_mapping=None)).profile.attribute_mapping == {"email": "mail"}
     assert (await update(world, attribute_mapping={"email": "upn"})).profile.attribute_mapping == {"email": "upn"}
     assert (await update(world, attribute_mapping={})).profile.attribute_mapping == {}
+
+
+async def test_organizations_have_no_meaning_where_there_are_none(store: Store, clock: Clock) -> None:
+    consumer = await make_world(store, clock, "consumer")
+    with pytest.raises(Invalid, match="organizations has no meaning in a consumer project"):
+        await create(consumer, organizations=("acme",))
+
+
+async def test_an_age_limit_is_taken_away_by_zero_and_left_by_none(world: World) -> None:
+    await create(world, max_age_seconds=60)
+    assert (await update(world, name="New")).profile.max_age_seconds == 60
+    assert (await update(world, max_age_seconds=0)).profile.max_age_seconds is None
+
+
+async def test_the_age_limit_stays_while_it_is_the_only_end_of_a_token(world: World) -> None:
+    await create(world, max_age_seconds=60, require_exp=False)
+    with pytest.raises(Invalid, match="require_exp false needs max_age_seconds"):
+        await update(world, max_age_seconds=0)
+    with pytest.raises(Invalid, match="require_exp false needs max_age_seconds"):
+        await create(world, profile_id="other", require_exp=False)
+
+
+async def test_nothing_keeps_an_operator_from_switching_a_profile_off(world: World) -> None:
+    await create(world, attribute_mapping={"email": "email"}, conditions=("claims.a = 1",))
+    off, on = ProfileUpdate(enabled=False), ProfileUpdate(enabled=True)
+    for change, refused in ((ProfileUpdate(name="New"), True), (off, False), (on, True)):
+        changing = profiles.update_profile(
+            world.ctx, world.environment_id, "p", change, by=OPERATOR, allow_problems=False
+        )
+        if refused:
+            with pytest.raises(errors.TrustedTokenProfileHasProblems, match="Condition 1 cannot be compiled"):
+                await changing
+        else:
+            assert (await changing).profile.enabled is False
+
+
+def _mapped(**members: Any) -> dict[str, Any]:
+    return {"attribute_mapping": {"email": "email"}} | members
+
+
+PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
+    "one audience of none": (
+        _mapped(audience_claim="none", single_audience=True, conditions=("claims.a == 'b'",)),
+        "single_audience has no meaning",
+    ),
+    "further audiences of none": (
+        _mapped(audience_claim="none", additional_audiences=("b",), conditions=("claims.a == 'b'",)),
+        "additional_audiences have no meaning",
+    ),
+    "the audience once more": (_mapped(additional_audiences=("a",)), "additional_audiences has the audience itself"),
+    "an audience twice": (_mapped(additional_audiences=("b", "b")), "the same audience twice"),
+    "an audience for all": (_mapped(additional_audiences=("*",)), "compared whole"),
+    "no audience and no condition": (_mapped(audience_claim="none"), "audience_claim none needs a condition"),
+    "no issuer and no condition": (_mapped(issuer_check="none"), "issuer_check none needs a condition"),
+    "a template without a placeholder": (
+        _mapped(issuer_check="template", conditions=("claims.tid == 'a'",)),
+        "holds exactly one {claim}",
+    ),
+    "a template that nothing pins": (
+        _mapped(issuer_check="template", issuer="https://i.example/{tid}", conditions=("claims.a == 'b'",)),
+        "which values of tid may log in",
+    ),
+    "a placeholder that is not filled in": (
+        _mapped(issuer="https://i.example/{tid}"),
+        "only filled in with issuer_check template",
+    ),
+    "an issuer with a star": (_mapped(issuer="https://*.i.example"), "character by character"),
+    "a condition with a slip": (_mapped(conditions=("claims.a = 'b'",)), "Condition 1 cannot be compiled: line 1"),
+    "a mapping with a slip": (
+        {"attribute_mapping": {"email": {"cel": "claim.mail"}}},
+        "line 1, column 6: undeclared reference to 'claim.mail'",
+    ),
+    "an issuer that everybody shares": (
+        _mapped(issuer="https://accounts.google.com"),
+        "No condition tells yours from theirs",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+async def test_what_cannot_work_or_is_too_broad_is_the_one_problem(world: World, name: str) -> None:
+    members, words = PROBLEMS[name]
+    [problem] = (await create(world, **members)).problems
+    assert words in problem
+    assert problem.endswith(".") or "add one such as" in problem
+
+
+FINE: dict[str, dict[str, Any]] = {
+    "a token without end that ages": {"max_age_seconds": 60, "require_exp": False, "session_ends_with_token": True},
+    "no audience with a condition": {"audience_claim": "none", "conditions": ("claims.client == 'a'",)},
+    "no issuer with a condition": {"issuer_check": "none", "conditions": ("claims.sub.startsWith('spiffe://a/')",)},
+    "a template that is pinned": {
+        "issuer": "https://i.example/{tid}/v2.0",
+        "issuer_check": "template",
+        "conditions": ("claims.tid in ['a', 'b']",),
+    },
+    "everything once": {
+        "additional_audiences": ("b",),
+        "single_audience": True,
+        "audience_claim": "header:client",
+        "typ": ("application/at+jwt", "absent"),
+        "replay": "fingerprint",
+        "organizations": ("acme",),
+        "kept_claims": ("sub",),
+    },
+}
+
+
+@pytest.mark.parametrize("name", FINE)
+async def test_what_can_work_has_no_problem(world: World, name: str) -> None:
+    assert (await create(world, **_mapped(**FINE[name]))).problems == []

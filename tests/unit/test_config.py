@@ -25,3 +25,14 @@ def test_networks_of_key_urls(text: str, networks: tuple[config.Network, ...]) -
 def test_networks_that_cannot_be_read_are_a_fault(text: str) -> None:
     with pytest.raises(config.ConfigFault, match="ASSAY_KEY_URL_NETWORKS"):
         config.read({"ASSAY_KEY_URL_NETWORKS": text})
+
+
+@pytest.mark.parametrize(("text", "days"), [("", 30), ("1", 1), ("3650", 3650)])
+def test_days_that_attempts_are_kept(text: str, days: int) -> None:
+    assert config.read({"ASSAY_ATTEMPTS_DAYS": text}).attempts_days == days
+
+
+@pytest.mark.parametrize("text", ["0", "3651", "-1", "1.5", "a month", " 7", "٣", "9" * 5000])
+def test_days_out_of_range_are_a_fault(text: str) -> None:
+    with pytest.raises(config.ConfigFault, match="ASSAY_ATTEMPTS_DAYS must be a whole number from 1 to 3650"):
+        config.read({"ASSAY_ATTEMPTS_DAYS": text})

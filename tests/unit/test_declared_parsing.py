@@ -26,9 +26,9 @@ from assay.rules.permissions import Permission, Resource, Role, Scope
 from assay.stories.declared import format as forms
 from assay.stories.declared.parsing import parse
 from assay.stories.declared.surroundings import Surroundings, Unreadable
-from assay.stories.declared.wanted import ProjectReference, SharedSecret, WantedEnvironment, WantedProfile
+from assay.stories.declared.wanted import PLAIN_FIELDS, ProjectReference, SharedSecret, WantedEnvironment, WantedProfile
 from assay.stories.key_sources import GivenSource
-from assay.stories.profiles import NotEnforced, ProfileCreate
+from assay.stories.profiles import ProfileCreate
 
 SECRET = "correct horse battery staple and some more"
 FILES = {
@@ -99,6 +99,9 @@ def test_what_is_left_out_has_its_default() -> None:
         sources=(JwksSource(url="https://i.example/jwks"),),
     )
     assert (found.algorithms, found.leeway_seconds, found.keys_stale_limit) == (DEFAULT_ALGORITHMS, 30, 86_400)
+    made = ProfileCreate(name="P", issuer="https://i.example", audience="a")
+    fields = (name for name in PLAIN_FIELDS if name != "attribute_mapping")
+    assert {name: getattr(found, name) for name in fields if getattr(found, name) != getattr(made, name)} == {}
     assert environment("").settings is None
 
 
@@ -110,15 +113,35 @@ def test_every_field_of_a_profile_is_taken() -> None:
         algorithms = ["ES256"]
         leeway_seconds = 0
         keys_stale_limit = 1
-        attribute_mapping = { email = "a.b", "https://x" = 7 }
+        attribute_mapping = { email = "a.b", "https://x" = 7, role_ids = { from = "/r", default = [] } }
+        max_age_seconds = 60
+        max_lifetime_seconds = 3600
+        require_exp = false
+        additional_audiences = ["b"]
+        single_audience = true
+        audience_claim = "azp"
+        issuer_check = "template"
+        typ = ["JWT"]
+        conditions = ['claims.tid == "t"']
+        replay = "token_id"
+        trust_email = false
+        organizations = ["acme"]
+        session_ends_with_token = true
+        rotate_session_token = true
+        enabled = false
+        kept_claims = ["tid"]
     """)
+    usual = profile('jwks_url = "https://i.example/jwks"')
+    same = [name for name in WantedProfile.__struct_fields__ if getattr(found, name) == getattr(usual, name)]
+    assert same == ["profile_id", "name", "issuer", "audience", "sources"]
+    assert (found.max_age_seconds, found.typ, found.conditions) == (60, ("JWT",), ('claims.tid == "t"',))
     assert (found.public_key_type, found.can_jit_provision, found.algorithms) == ("JWK", True, ("ES256",))
     assert (found.leeway_seconds, found.keys_stale_limit) == (0, 1)
-    assert found.attribute_mapping == {"email": "a.b", "https://x": 7}
+    assert found.attribute_mapping == {"email": "a.b", "https://x": 7, "role_ids": {"from": "/r", "default": []}}
 
 
 def test_a_file_can_say_every_field_that_a_profile_has() -> None:
-    fields = set(ProfileCreate.__struct_fields__) - set(NotEnforced.__struct_fields__) - {"profile_id"}
+    fields = set(ProfileCreate.__struct_fields__) - {"profile_id"}
     assert fields <= {key.name for key in forms.PROFILE.keys}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from assay.model import Factor, Member, Organization, OrganizationSettings
 from assay.rules import factors
 
@@ -36,6 +38,29 @@ def test_a_refreshed_factor_counts_as_new() -> None:
     held = factors.add(held, "p", "t10", 101)
     assert "t0" in {factor.token_id for factor in held}
     assert "t1" not in {factor.token_id for factor in held}
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        pytest.param((), 1000, id="no factors"),
+        pytest.param((None,), 1000, id="a factor that ends nothing"),
+        pytest.param((900,), 900, id="one that ends sooner"),
+        pytest.param((1100,), 1000, id="one that ends later"),
+        pytest.param((None, 900, 800, 1100), 800, id="the first end counts"),
+    ],
+)
+def test_a_session_ends_with_the_first_factor_that_ends_it(ends: tuple[int | None, ...], expected: int) -> None:
+    held: tuple[Factor, ...] = ()
+    for number, ends_at in enumerate(ends):
+        held = factors.add(held, "p", f"t{number}", 100, ends_at=ends_at)
+    assert factors.end(held, 1000) == expected
+
+
+@pytest.mark.parametrize("ends_at", [None, 900, 300])
+def test_a_token_seen_again_brings_its_own_end(ends_at: int | None) -> None:
+    [factor] = factors.add(factors.add((), "p", "t", 100, ends_at=500), "p", "t", 200, ends_at=ends_at)
+    assert factor.ends_at == ends_at
 
 
 def test_one_profile_alone_is_not_multi_factor() -> None:

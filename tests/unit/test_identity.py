@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from assay import errors
-from assay.model import Member, Organization, RetiredEmail, User
+from assay.model import Member, Organization, RetiredEmail, User, UserName
 from assay.rules import identity as linking
 from assay.rules.identity import Linked, NewOrganization, NewPerson
 from assay.rules.mapping import Identity
@@ -18,6 +18,7 @@ OTHER_ISSUER = "https://other.example"
 
 def identity(**changes: object) -> Identity:
     usual = Identity(
+        issuer=ISSUER,
         token_id="t1",
         email="ada@example.com",
         email_verified="verified",
@@ -51,7 +52,7 @@ def organization(organization_id: str) -> Organization:
 def link(
     who: Identity, by_external_id: Member | None, by_email: Member | None, *, can_jit: bool = False
 ) -> Linked | NewPerson:
-    return linking.link(who, ISSUER, by_external_id, by_email, can_jit=can_jit, not_found=errors.MemberNotFound)
+    return linking.link(who, by_external_id, by_email, can_jit=can_jit, not_found=errors.MemberNotFound)
 
 
 NOBODY = "nobody has this external id or address, and the profile may not make anybody"
@@ -61,6 +62,13 @@ ADA_NAMED = member(external_id="x1", external_id_issuer=ISSUER)
 ADA_NAMED_BY_API = member(external_id="x1", external_id_issuer=None)
 ADA_NAMED_ELSEWHERE = member(external_id="x1", external_id_issuer=OTHER_ISSUER)
 ADA_NAMED_OTHERWISE = member(external_id="x2", external_id_issuer=ISSUER)
+ADA_NAMED_OTHERWISE_BY_API = member(external_id="x2", external_id_issuer=None)
+RETIRED = member(
+    member_id="member-c",
+    email="new@example.com",
+    retired_emails=(RetiredEmail(email_id="email-1", email_address="old@example.com"),),
+)
+RETIRED_NAMED = msgspec.structs.replace(RETIRED, member_id="member-a", external_id="x1", external_id_issuer=ISSUER)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +104,35 @@ ADA_NAMED_OTHERWISE = member(external_id="x2", external_id_issuer=ISSUER)
             id="somebody's unverified mail does not contradict",
         ),
         pytest.param(identity(external_id="x1"), None, ADA, "member-a", id="mail finds, external id is attached"),
+        pytest.param(
+            identity(email_verified="silent", external_id="x1"),
+            None,
+            ADA,
+            "member-a",
+            id="silent mail finds, external id is attached",
+        ),
+        pytest.param(
+            identity(email="old@example.com", external_id="x1"),
+            RETIRED_NAMED,
+            RETIRED_NAMED,
+            "member-a",
+            id="external id finds, mail is a retired one of the same",
+        ),
+        pytest.param(
+            identity(email_verified="unverified", external_id="x1", email="old@example.com"),
+            ADA_NAMED,
+            RETIRED,
+            "member-a",
+            id="somebody's retired unverified mail does not contradict",
+        ),
+        pytest.param(identity(), None, ADA_NAMED_ELSEWHERE, "member-a", id="mail only, in a profile without ids"),
+        pytest.param(
+            identity(maps_external_id=True), None, ADA_NAMED, "member-a", id="mail only, named by the same issuer"
+        ),
+        pytest.param(
+            identity(maps_external_id=True), None, ADA_NAMED_BY_API, "member-a", id="mail only, named through the API"
+        ),
+        pytest.param(identity(maps_external_id=True), None, ADA, "member-a", id="mail only, named by nobody"),
     ],
 )
 def test_the_token_names_one_person(
@@ -124,6 +161,54 @@ def test_the_token_names_one_person(
             errors.TrustedAuthTokenIdentityConflict,
             "member-a carries another external id",
             id="the one found by mail carries another external id",
+        ),
+        pytest.param(
+            identity(external_id="x1"),
+            None,
+            ADA_NAMED_OTHERWISE_BY_API,
+            errors.TrustedAuthTokenIdentityConflict,
+            "member-a carries another external id",
+            id="the one found by mail carries another external id, set through the API",
+        ),
+        pytest.param(
+            identity(external_id="x1"),
+            None,
+            ADA_NAMED_ELSEWHERE,
+            errors.TrustedAuthTokenIdentityConflict,
+            "member-a carries another external id",
+            id="the one found by mail carries an external id of another issuer",
+        ),
+        pytest.param(
+            identity(maps_external_id=True),
+            None,
+            ADA_NAMED_ELSEWHERE,
+            errors.TrustedAuthTokenIdentityConflict,
+            "member-a carries an external id of another issuer, and the token has none",
+            id="the issuer leaves out the external id that its profile maps",
+        ),
+        pytest.param(
+            identity(external_id="x1", email=None),
+            ADA_NAMED_ELSEWHERE,
+            None,
+            errors.TrustedAuthTokenIdentityConflict,
+            "the external id was attached by another issuer",
+            id="the external id belongs to another issuer, no mail",
+        ),
+        pytest.param(
+            identity(external_id="x1", email_verified="unverified"),
+            ADA_NAMED_ELSEWHERE,
+            ADA_NAMED_ELSEWHERE,
+            errors.TrustedAuthTokenIdentityConflict,
+            "the external id was attached by another issuer",
+            id="the external id belongs to another issuer, unverified mail",
+        ),
+        pytest.param(
+            identity(external_id="x1", email="old@example.com"),
+            ADA_NAMED,
+            RETIRED,
+            errors.TrustedAuthTokenIdentityConflict,
+            "the external id is member-a's, the address member-c's",
+            id="external id finds A, mail is a retired one of another",
         ),
         pytest.param(
             identity(external_id="x1"),
@@ -225,7 +310,7 @@ def test_a_changed_address_is_noted_and_not_copied() -> None:
 @pytest.mark.parametrize(("verified", "expected"), [("verified", True), ("silent", False)])
 def test_just_in_time_takes_over_only_verified_as_verified(verified: str, expected: bool) -> None:
     made = link(identity(email_verified=verified, external_id="x1"), None, None, can_jit=True)
-    assert made == NewPerson(email="ada@example.com", email_verified=expected, external_id="x1")
+    assert made == NewPerson(email="ada@example.com", email_verified=expected, external_id="x1", issuer=ISSUER)
 
 
 def test_just_in_time_does_not_make_anybody_by_an_unverified_address() -> None:
@@ -237,18 +322,130 @@ def test_a_conflict_between_users_names_both() -> None:
     one = User(environment_id="e", user_id="user-a", email="ada@example.com", created_at=1, updated_at=1)
     other = msgspec.structs.replace(one, user_id="user-b", email="ben@example.com")
     with pytest.raises(errors.TrustedAuthTokenIdentityConflict) as refused:
-        linking.link(identity(external_id="x1"), ISSUER, one, other, can_jit=False, not_found=errors.UserNotFound)
+        linking.link(identity(external_id="x1"), one, other, can_jit=False, not_found=errors.UserNotFound)
     assert refused.value.detail == "the external id is user-a's, the address user-b's"
 
 
 def test_users_are_linked_alike() -> None:
     user = User(environment_id="e", user_id="user-a", email="ada@example.com", created_at=1, updated_at=1)
-    linked = linking.link(identity(external_id="x1"), ISSUER, None, user, can_jit=False, not_found=errors.UserNotFound)
+    linked = linking.link(identity(external_id="x1"), None, user, can_jit=False, not_found=errors.UserNotFound)
     assert isinstance(linked, Linked)
     assert linked.person.external_id == "x1"
 
 
+def test_nobody_is_made_while_somebody_is_found() -> None:
+    """Just-in-time provisioning turns no conflict into a second person."""
+    for who, by_external_id, by_email in (
+        (identity(external_id="x1"), ADA_NAMED_ELSEWHERE, None),
+        (identity(external_id="x1"), None, ADA_NAMED_OTHERWISE),
+        (identity(email="old@example.com"), None, RETIRED),
+        (identity(maps_external_id=True), None, ADA_NAMED_ELSEWHERE),
+    ):
+        with pytest.raises(errors.TrustedAuthTokenIdentityConflict):
+            link(who, by_external_id, by_email, can_jit=True)
+    assert isinstance(link(identity(), None, ADA, can_jit=True), Linked)
+
+
+def test_somebody_without_mail_is_made_by_external_id_alone() -> None:
+    made = link(identity(email=None, external_id="x1", email_verified="silent"), None, None, can_jit=True)
+    assert made == NewPerson(email=None, email_verified=False, external_id="x1", issuer=ISSUER)
+
+
+def test_somebody_without_external_id_is_made_by_mail_alone() -> None:
+    made = link(identity(), None, None, can_jit=True)
+    assert made == NewPerson(email="ada@example.com", email_verified=True, external_id=None, issuer=ISSUER)
+
+
+# ---------------------------------------------------------------- name and metadata
+
+
+def test_somebody_new_has_name_and_metadata_of_the_token() -> None:
+    made = link(identity(name="Ada", trusted_metadata={"plan": "pro", "team": None}), None, None, can_jit=True)
+    assert isinstance(made, NewPerson)
+    assert (made.name, made.trusted_metadata) == ("Ada", {"plan": "pro"})
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "Ada"), ("", "Ada"), ("Countess", "Countess")])
+def test_a_name_is_taken_where_there_is_none(before: str | None, after: str) -> None:
+    linked = link(identity(name="Ada"), None, member(name=before))
+    assert isinstance(linked, Linked)
+    assert linked.person.name == after
+    assert linked.changed == (before != after)
+    assert linked.notes == (("name taken from the token",) if before != after else ())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Ada", UserName(first_name="Ada")),
+        ("Ada King Lovelace", UserName(first_name="Ada", last_name="King Lovelace")),
+    ],
+)
+def test_the_name_of_a_user_is_split_at_the_first_space(name: str, expected: UserName) -> None:
+    user = User(environment_id="e", user_id="user-a", email=None, created_at=1, updated_at=1)
+    assert linking.with_name(user, name).name == expected
+
+
+def test_metadata_of_the_token_replaces_its_own_keys_only() -> None:
+    before = member(trusted_metadata={"plan": "free", "team": 1, "ours": True})
+    linked = link(identity(trusted_metadata={"plan": "pro", "team": None, "new": [1]}), None, before)
+    assert isinstance(linked, Linked)
+    assert linked.changed
+    assert linked.person.trusted_metadata == {"plan": "pro", "ours": True, "new": [1]}
+    assert isinstance(linked.person, Member)
+    again = link(identity(trusted_metadata={"plan": "pro", "team": None, "new": [1]}), None, linked.person)
+    assert again == Linked(person=linked.person, changed=False)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param({"big": "x" * 4090}, id="too long together"),
+        pytest.param({f"k{number}": 1 for number in range(20)}, id="too many keys together"),
+    ],
+)
+def test_metadata_that_does_not_fit_refuses_the_token(held: dict[str, object]) -> None:
+    for stored, can_jit in ((member(trusted_metadata=held), False), (None, True)):
+        change = {"plan": "pro"} if stored else {**held, "plan": "pro"}
+        with pytest.raises(errors.JwtInvalidClaims) as refused:
+            link(identity(trusted_metadata=change), None, stored, can_jit=can_jit)
+        assert str(refused.value.detail).startswith("the mapped trusted_metadata does not fit")
+
+
 # ---------------------------------------------------------------- organizations
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [
+        pytest.param((), True, id="no list is for all"),
+        pytest.param(("organization-a",), True, id="by id"),
+        pytest.param(("customer-1",), True, id="by external id"),
+        pytest.param(("other", "customer-1"), True, id="one of several"),
+        pytest.param(("other",), False, id="not there"),
+        pytest.param(("acme",), False, id="a slug is no name of it"),
+        pytest.param(("",), False, id="an empty entry names nobody"),
+    ],
+)
+def test_a_profile_is_for_the_organizations_of_its_list(allowed: tuple[str, ...], expected: bool) -> None:
+    acme = msgspec.structs.replace(organization("organization-a"), slug="acme", external_id="customer-1")
+    assert linking.is_for(acme, allowed) is expected
+    if expected:
+        linking.check_organization(acme, allowed)
+        return
+    with pytest.raises(errors.InvalidTokenOrganizationIdClaim):
+        linking.check_organization(acme, allowed)
+
+
+def test_an_organization_without_external_id_is_in_a_list_by_its_id_alone() -> None:
+    assert linking.is_for(organization("organization-a"), ("organization-a",))
+    assert not linking.is_for(organization("organization-a"), ("None",))
+
+
+def test_a_new_organization_is_in_a_list_by_its_external_id_alone() -> None:
+    assert linking.is_for(NewOrganization("customer-1", "Acme"), ("customer-1",))
+    assert not linking.is_for(NewOrganization("customer-1", "Acme"), ("Acme",))
+
 
 DIFFERENT = "the token and the request name different organizations"
 UNKNOWN = "the token names an unknown organization, the request a known one"

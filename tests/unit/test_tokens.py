@@ -51,6 +51,20 @@ def test_a_good_token_is_read_and_verified() -> None:
     assert claims.token_hash == hashlib.sha256(token.rpartition(".")[0].encode()).hexdigest()
 
 
+def fingerprint(claims: dict[str, Any], header: dict[str, Any] | None = None) -> str:
+    key = make_key("RSA")
+    token = sign({"alg": "RS256", "kid": "rsa"} | (header or {}), claims, "RS256", key.private_key)
+    return tokens.verify(tokens.read(token, PROFILE, NOW), [key.verification_key()]).fingerprint
+
+
+def test_the_fingerprint_is_of_what_the_claims_say() -> None:
+    claims = {**ISSUER.claims(NOW), "extra": {"a": [1, 2], "b": "é"}}
+    turned = dict(reversed(claims.items())) | {"extra": {"b": "é", "a": [1, 2]}}
+    assert fingerprint(claims) == fingerprint(turned) == fingerprint(claims, {"typ": "JWT", "x": 1})
+    others = ({"extra": {"a": [2, 1], "b": "é"}}, {"jti": "other"}, {"exp": SECOND + 299}, {"extra": None}, {"new": 1})
+    assert len({fingerprint(claims | other) for other in others} | {fingerprint(claims)}) == len(others) + 1
+
+
 def test_only_verify_makes_claims() -> None:
     with pytest.raises(TypeError, match=r"^only assay\.rules\.tokens\.verify makes Claims$"):
         tokens.Claims(read({}), object())
@@ -279,7 +293,9 @@ def test_the_detail_tells_what_was_expected_and_what_came(claims: dict[str, Any]
 def test_the_detail_of_another_type_names_it() -> None:
     with pytest.raises(errors.InvalidTrustedAuthToken) as raised:
         read({}, header={"typ": "logout+jwt"})
-    assert raised.value.detail == "the header's typ is 'logout+jwt', another kind of token"
+    assert raised.value.detail == (
+        "the header's typ is 'logout+jwt', another kind of token than none or 'JWT' or 'at+jwt' or 'id_token+jwt'"
+    )
 
 
 def test_a_hostile_value_is_cut_and_escaped_in_the_detail() -> None:

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from assay.api.calls import Route, route
 from assay.api.wire import access as wire_access
+from assay.api.wire import attempts as wire_attempts
 from assay.api.wire import directory as wire_directory
 from assay.api.wire import events as wire_events
+from assay.api.wire import explanations as wire_explanations
 from assay.api.wire import keys as wire_keys
+from assay.api.wire import notices as wire_notices
 from assay.api.wire import sessions as wire_sessions
 from assay.stories import (
     access,
+    attempt_search,
     attest,
     audit,
     exchange,
+    explain,
     key_health,
     member_changes,
     members,
+    notices,
     organizations,
     searches,
     sessions,
@@ -32,6 +38,8 @@ _MEMBERS = f"{_ORGANIZATION}/members"
 _MEMBER = f"{_MEMBERS}/{{member_id}}"
 _USERS = "/v1/users"
 _USER = f"{_USERS}/{{user_id}}"
+_B2B_TOKENS = "/v1/b2b/trusted_auth_tokens"
+_TOKENS = "/v1/trusted_auth_tokens"
 
 # What the blog post that announced attest calls the field (decisions D1).
 _PROFILE_ALIAS = {"token_profile_id": "profile_id"}
@@ -247,6 +255,48 @@ ROUTES: tuple[Route, ...] = (
         key_health.KeyHealthRequest,
         key_health.key_health,
         wire_keys.profile_keys,
+    ),
+    route(
+        "GET",
+        "/v1/trusted_token_profiles/{profile_id}/notices",
+        None,
+        notices.NoticesRequest,
+        notices.notices,
+        wire_notices.notices,
+    ),
+    route(
+        "POST",
+        f"{_B2B_TOKENS}/explain",
+        "b2b",
+        attest.AttestRequest,
+        explain.explain,
+        wire_explanations.explained,
+        aliases=_PROFILE_ALIAS,
+    ),
+    route(
+        "POST",
+        f"{_TOKENS}/explain",
+        "consumer",
+        attest.AttestRequest,
+        explain.explain,
+        wire_explanations.explained,
+        aliases=_PROFILE_ALIAS,
+    ),
+    route(
+        "GET",
+        f"{_B2B_TOKENS}/attempts",
+        "b2b",
+        attempt_search.MemberAttemptsRequest,
+        attempt_search.member_attempts,
+        wire_attempts.attempts_found,
+    ),
+    route(
+        "GET",
+        f"{_TOKENS}/attempts",
+        "consumer",
+        attempt_search.UserAttemptsRequest,
+        attempt_search.user_attempts,
+        wire_attempts.attempts_found,
     ),
     route("GET", "/v1/events", None, audit.EventsRequest, audit.events, wire_events.events_found),
 )

@@ -16,14 +16,18 @@ from typer.main import get_command
 from assay import __version__
 from assay.cli import (
     apply,
+    attempts,
     backup,
     doctor,
     events,
+    explain,
     export,
+    guess,
     imports,
     keys,
     output,
     people,
+    presets,
     profiles,
     projects,
     restore,
@@ -48,6 +52,8 @@ app = typer.Typer(
 app.command("serve", short_help="Serve the API.")(serve.serve)
 app.add_typer(projects.app, name="project", short_help="Projects and their secrets.")
 app.add_typer(profiles.app, name="profile", short_help="Whose tokens to trust.")
+profiles.app.command("guess")(guess.guess)
+app.add_typer(presets.app, name="preset", short_help="Issuers that are known.")
 app.add_typer(workspace_keys.app, name="workspace-key", short_help="Keys of the management API.")
 app.add_typer(keys.app, name="keys", short_help="Signing keys, the root key.")
 app.command("apply", short_help="Make the database agree with a file.")(apply.apply)
@@ -55,6 +61,8 @@ app.command("export", short_help="Write such a file.")(export.export)
 app.add_typer(imports.app, name="import", short_help="Take over people from a file.")
 app.add_typer(people.app, name="person", short_help="Erase a person.")
 app.add_typer(sessions.app, name="sessions", short_help="End sessions.")
+app.command("explain", short_help="What attest would say to a token, and why.")(explain.explain)
+app.command("attempts", short_help="What became of tokens.")(attempts.attempts)
 app.command("events", short_help="The audit record.")(events.events)
 app.command("backup", short_help="Copy the database while it is in use.")(backup.backup)
 app.command("restore", short_help="Put a backup in its place.")(restore.restore)

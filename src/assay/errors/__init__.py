@@ -10,6 +10,7 @@ from assay.errors.directory import *  # noqa: F403
 from assay.errors.management import *  # noqa: F403
 from assay.errors.people_files import *  # noqa: F403
 from assay.errors.permissions import *  # noqa: F403
+from assay.errors.presets import *  # noqa: F403
 from assay.errors.redirects import *  # noqa: F403
 from assay.errors.requests import *  # noqa: F403
 from assay.errors.sessions import *  # noqa: F403

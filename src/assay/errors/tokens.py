@@ -91,7 +91,7 @@ class TrustedAuthTokenEmailNotVerified(Error):
 
 
 class TrustedTokenProfileInvalidRequest(Error):
-    """A profile's field has a wrong value, or one that this version does not enforce yet. The message names it."""
+    """A profile's field has a value that it cannot have, alone or beside the others. The message names it."""
 
     code = "trusted_token_profile_invalid_request"
     kind = "invalid"

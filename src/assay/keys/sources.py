@@ -118,7 +118,7 @@ def from_jwk(jwk: object, *, use: str = _SIGNATURE_USE) -> VerificationKey:
         raise UnusableKey("it has private members: the issuer publishes a private key, which must be replaced")
     _check_purpose(jwk, use)
     public_key = _public_key(jwk)
-    return VerificationKey(_kid(jwk), _algorithms(jwk, public_key), public_key)
+    return VerificationKey(_kid(jwk), _algorithms(jwk, public_key), public_key, _issuer(jwk))
 
 
 def _members(document: bytes) -> list[Any]:
@@ -141,6 +141,14 @@ def _kid(jwk: dict[str, Any]) -> str | None:
     if kid is not None and not isinstance(kid, str):
         raise UnusableKey("its kid is not a string")
     return kid
+
+
+def _issuer(jwk: dict[str, Any]) -> str | None:
+    """Whose key it is, where the set says so: one set of keys may serve several issuers (Entra)."""
+    issuer = jwk.get("issuer")
+    if issuer is not None and not isinstance(issuer, str):
+        raise UnusableKey("its issuer is not a string")
+    return issuer
 
 
 def _is_for_x509(member: object) -> bool:

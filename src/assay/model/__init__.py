@@ -7,6 +7,8 @@ stored change, so that a writer can say which version it decided upon (decisions
 
 from __future__ import annotations
 
+from assay.model.base import DriftKind as DriftKind
+from assay.model.base import IssuerCheck as IssuerCheck
 from assay.model.base import JwtTemplateType as JwtTemplateType
 from assay.model.base import KeyState as KeyState
 from assay.model.base import KeyType as KeyType
@@ -15,6 +17,7 @@ from assay.model.base import MemberStatus as MemberStatus
 from assay.model.base import Outcome as Outcome
 from assay.model.base import Record as Record
 from assay.model.base import RedirectUse as RedirectUse
+from assay.model.base import Replay as Replay
 from assay.model.base import SubjectKind as SubjectKind
 from assay.model.base import UserStatus as UserStatus
 from assay.model.base import Vertical as Vertical
@@ -25,9 +28,13 @@ from assay.model.people import RetiredEmail as RetiredEmail
 from assay.model.people import User as User
 from assay.model.people import UserName as UserName
 from assay.model.records import Attempt as Attempt
+from assay.model.records import DriftNotice as DriftNotice
 from assay.model.records import Event as Event
+from assay.model.records import NumberedAttempt as NumberedAttempt
 from assay.model.records import NumberedEvent as NumberedEvent
+from assay.model.records import Observations as Observations
 from assay.model.records import PersonCounts as PersonCounts
+from assay.model.records import ReplayMark as ReplayMark
 from assay.model.sessions import Factor as Factor
 from assay.model.sessions import Session as Session
 from assay.model.sessions import SessionView as SessionView
@@ -43,6 +50,7 @@ from assay.model.tenancy import RedirectUrlType as RedirectUrlType
 from assay.model.tenancy import Secret as Secret
 from assay.model.tenancy import SigningKey as SigningKey
 from assay.model.tenancy import WorkspaceKey as WorkspaceKey
+from assay.model.trust import DEFAULT_TYPES as DEFAULT_TYPES
 from assay.model.trust import KeptKeys as KeptKeys
 from assay.model.trust import PemFile as PemFile
 from assay.model.trust import Profile as Profile

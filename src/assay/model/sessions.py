@@ -9,13 +9,17 @@ from assay.model.people import Member, Organization, User
 
 
 class Factor(Record, frozen=True, kw_only=True):
-    """One trusted auth token that this session rests on, by (profile, token id) (decisions D6)."""
+    """One trusted auth token that this session rests on, by (profile, token id) (decisions D6).
+
+    ``ends_at`` is when a session that holds it ends at the latest, if the profile says that it ends with the token.
+    """
 
     profile_id: str
     token_id: str
     created_at: int
     last_authenticated_at: int
     updated_at: int
+    ends_at: int | None = None
 
 
 class Session(Record, frozen=True, kw_only=True):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from assay.key_sources import KeySource
-from assay.model.base import KeyType, Record
+from assay.model.base import IssuerCheck, KeyType, Record, Replay
+
+DEFAULT_TYPES = ("absent", "JWT", "at+jwt", "id_token+jwt")
+"""What a token may call itself in its header unless the profile says otherwise; ``absent`` stands for nothing."""
 
 
 class PemFile(Record, frozen=True, kw_only=True):
@@ -18,10 +21,11 @@ class PemFile(Record, frozen=True, kw_only=True):
 class Profile(Record, frozen=True, kw_only=True):
     """A trusted auth token profile: whom to believe, by which keys, and what the claims mean.
 
-    ``attribute_mapping`` is attribute → claim name (decisions D9). ``leeway_seconds``, ``algorithms``,
-    ``key_sources`` and ``keys_stale_limit`` (seconds that the last good keys may serve while the issuer is away)
-    are extra fields that this version enforces (decisions D8). ``key_sources`` is empty when the keys are those
-    of ``jwks_url`` or ``pem_files``.
+    ``attribute_mapping`` is attribute → where its value comes from (decisions D9). All fields after
+    ``can_jit_provision`` are additions to the contract (decisions D8); times are in seconds. ``key_sources`` is empty
+    when the keys are those of ``jwks_url`` or ``pem_files``; ``keys_stale_limit`` is how long the last good keys may
+    serve while the issuer is away. ``organizations`` (ids or external ids) is empty when any will do. ``kept_claims``
+    are the top-level claims that attempt records may hold.
     """
 
     environment_id: str
@@ -38,6 +42,22 @@ class Profile(Record, frozen=True, kw_only=True):
     leeway_seconds: int = 30
     key_sources: tuple[KeySource, ...] = ()
     keys_stale_limit: int = 86_400
+    max_age_seconds: int | None = None
+    max_lifetime_seconds: int = 366 * 86_400
+    require_exp: bool = True
+    additional_audiences: tuple[str, ...] = ()
+    single_audience: bool = False
+    audience_claim: str = "aud"
+    issuer_check: IssuerCheck = "exact"
+    typ: tuple[str, ...] = DEFAULT_TYPES
+    conditions: tuple[str, ...] = ()
+    replay: Replay = "off"
+    trust_email: bool = True
+    organizations: tuple[str, ...] = ()
+    session_ends_with_token: bool = False
+    rotate_session_token: bool = False
+    enabled: bool = True
+    kept_claims: tuple[str, ...] = ()
     created_at: int
     updated_at: int
     revision: int = 1

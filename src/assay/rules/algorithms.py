@@ -67,11 +67,13 @@ class VerificationKey(msgspec.Struct, frozen=True):
     """A public key and what it may be used for.
 
     ``algorithms`` holds the key's own ``alg`` alone, or its family's algorithms when it names none (decisions D8).
+    ``issuer`` is whose the key says it is, perhaps with a placeholder (Entra's key sets), or None.
     """
 
     kid: str | None
     algorithms: frozenset[str]
     public_key: PublicKeyTypes
+    issuer: str | None = None
 
 
 class SharedSecret(msgspec.Struct, frozen=True):
@@ -80,6 +82,7 @@ class SharedSecret(msgspec.Struct, frozen=True):
     kid: str | None
     algorithms: frozenset[str]
     secret: bytes
+    issuer: None = None
 
     def __repr__(self) -> str:
         """Show nothing, because whatever shows this would show the secret."""

@@ -11,13 +11,25 @@ from assay.model import Factor, Member, Organization
 MOST_PER_PROFILE = 10
 
 
-def add(factors: Iterable[Factor], profile_id: str, token_id: str, now: int) -> tuple[Factor, ...]:
-    """``factors`` with this token's factor added, or refreshed if the session holds it already; ``now`` in seconds."""
+def add(
+    factors: Iterable[Factor], profile_id: str, token_id: str, now: int, *, ends_at: int | None = None
+) -> tuple[Factor, ...]:
+    """``factors`` with this token's factor added, or refreshed if the session holds it already; times in seconds.
+
+    ``ends_at`` is when the session ends at the latest because of it (decisions D8).
+    """
     others: list[Factor] = []
-    fresh = Factor(profile_id=profile_id, token_id=token_id, created_at=now, last_authenticated_at=now, updated_at=now)
+    fresh = Factor(
+        profile_id=profile_id,
+        token_id=token_id,
+        created_at=now,
+        last_authenticated_at=now,
+        updated_at=now,
+        ends_at=ends_at,
+    )
     for factor in factors:
         if (factor.profile_id, factor.token_id) == (profile_id, token_id):
-            fresh = msgspec.structs.replace(factor, last_authenticated_at=now, updated_at=now)
+            fresh = msgspec.structs.replace(factor, last_authenticated_at=now, updated_at=now, ends_at=ends_at)
         else:
             others.append(factor)
     return _newest([*others, fresh], profile_id)
@@ -28,6 +40,11 @@ def _newest(factors: list[Factor], profile_id: str) -> tuple[Factor, ...]:
     of_profile = [factor for factor in factors if factor.profile_id == profile_id]
     surplus = of_profile[: max(0, len(of_profile) - MOST_PER_PROFILE)]
     return tuple(factor for factor in factors if factor not in surplus)
+
+
+def end(factors: Iterable[Factor], expires_at: int) -> int:
+    """When a session that rests on these factors ends, if it would else end at ``expires_at``."""
+    return min([expires_at, *(factor.ends_at for factor in factors if factor.ends_at is not None)])
 
 
 def mfa_due(organization: Organization, member: Member | None) -> bool:

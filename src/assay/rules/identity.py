@@ -5,10 +5,13 @@ Pure: the story reads the candidates, asks here, writes what comes out, and asks
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from assay import errors, ids
-from assay.model import Member, Organization, User
+from assay.model import Member, Organization, User, UserName
+from assay.rules import claims as metadata
 from assay.rules.mapping import Identity
 from assay.rules.permissions import Policy
 
@@ -42,6 +45,9 @@ class NewPerson(msgspec.Struct, frozen=True, kw_only=True):
     email: str | None
     email_verified: bool
     external_id: str | None
+    issuer: str
+    name: str | None = None
+    trusted_metadata: dict[str, Any] = {}
 
 
 def choose_organization(
@@ -88,7 +94,6 @@ def _make_organization(identity: Identity, *, named_in_request: bool, can_jit: b
 
 def link(
     identity: Identity,
-    issuer: str,
     by_external_id: Person | None,
     by_email: Person | None,
     *,
@@ -103,23 +108,26 @@ def link(
     # An address that the issuer has not verified may be anybody's: it neither links, nor creates, nor contradicts.
     email_counts = identity.email is not None and identity.email_verified != "unverified"
     if by_external_id is not None:
-        return _by_external_id(identity, issuer, by_external_id, by_email if email_counts else None)
+        return _by_external_id(identity, by_external_id, by_email if email_counts else None)
     if identity.email is not None and not email_counts:
         raise errors.TrustedAuthTokenEmailNotVerified
     if by_email is not None:
-        return _by_email(identity, issuer, by_email)
+        return _by_email(identity, by_email)
     if not can_jit:
         raise not_found(detail="nobody has this external id or address, and the profile may not make anybody")
     return NewPerson(
         email=identity.email,
         email_verified=identity.email_verified == "verified",
         external_id=identity.external_id,
+        issuer=identity.issuer,
+        name=identity.name,
+        trusted_metadata=merged_metadata({}, identity.trusted_metadata),
     )
 
 
-def _by_external_id(identity: Identity, issuer: str, found: Person, by_email: Person | None) -> Linked:
+def _by_external_id(identity: Identity, found: Person, by_email: Person | None) -> Linked:
     # One issuer must not be able to log in as somebody whom another issuer named, by using the same identifier.
-    if found.external_id_issuer not in {None, issuer}:
+    if found.external_id_issuer not in {None, identity.issuer}:
         raise errors.TrustedAuthTokenIdentityConflict(detail="the external id was attached by another issuer")
     if by_email is not None and _id_of(by_email) != _id_of(found):
         raise errors.TrustedAuthTokenIdentityConflict(
@@ -128,14 +136,18 @@ def _by_external_id(identity: Identity, issuer: str, found: Person, by_email: Pe
     return _linked(found, found, identity)
 
 
-def _by_email(identity: Identity, issuer: str, found: Person) -> Linked:
+def _by_email(identity: Identity, found: Person) -> Linked:
     if found.email != identity.email:
         raise errors.TrustedAuthTokenIdentityConflict(detail=f"the address is a retired one of {_id_of(found)}")
     if identity.external_id is None:
+        # An issuer that vouches for external ids could else reach, by leaving its own out, whom it must not reach.
+        if identity.maps_external_id and found.external_id_issuer not in {None, identity.issuer}:
+            fault = f"{_id_of(found)} carries an external id of another issuer, and the token has none"
+            raise errors.TrustedAuthTokenIdentityConflict(detail=fault)
         return _linked(found, found, identity)
     if found.external_id is not None:
         raise errors.TrustedAuthTokenIdentityConflict(detail=f"{_id_of(found)} carries another external id")
-    attached = msgspec.structs.replace(found, external_id=identity.external_id, external_id_issuer=issuer)
+    attached = msgspec.structs.replace(found, external_id=identity.external_id, external_id_issuer=identity.issuer)
     return _linked(found, attached, identity, "external id attached")
 
 
@@ -149,7 +161,55 @@ def _linked(stored: Person, person: Person, identity: Identity, *notes: str) -> 
     elif identity.email is not None and identity.email_verified == "verified" and not person.email_verified:
         person = msgspec.structs.replace(person, email_verified=True)
         notes = (*notes, "address verified by the issuer")
+    if identity.name is not None and not has_name(person):
+        person = with_name(person, identity.name)
+        notes = (*notes, "name taken from the token")
+    if identity.trusted_metadata:
+        merged = merged_metadata(person.trusted_metadata, identity.trusted_metadata)
+        person = msgspec.structs.replace(person, trusted_metadata=merged)
     return Linked(person=person, changed=person != stored, notes=notes)
+
+
+def merged_metadata(current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Trusted metadata with the values of a token in it; null deletes.
+
+    Raises errors.JwtInvalidClaims when the result would be too large: to leave the values out would leave what an
+    earlier token said standing, such as a role that was taken away since.
+    """
+    try:
+        return metadata.merge_metadata(current, change)
+    except (errors.MetadataTooLarge, errors.MetadataTooManyKeys) as fault:
+        raise errors.JwtInvalidClaims(detail=f"the mapped trusted_metadata does not fit: {fault.message}") from None
+
+
+def has_name(person: Person) -> bool:
+    """Whether somebody has given the person a name already; a token's name never replaces that one."""
+    return bool(person.name) if isinstance(person, Member) else person.name != UserName()
+
+
+def with_name(person: Person, name: str) -> Person:
+    """The person under this name. A user's is split at the first space, for want of anything better."""
+    if isinstance(person, Member):
+        return msgspec.structs.replace(person, name=name)
+    first, _, last = name.partition(" ")
+    return msgspec.structs.replace(person, name=UserName(first_name=first, last_name=last))
+
+
+def check_organization(organization: Organization | NewOrganization, allowed: tuple[str, ...]) -> None:
+    """Refuse an organization that the profile is not for; ``allowed`` are ids or external ids, none meaning any (D8).
+
+    Raises errors.InvalidTokenOrganizationIdClaim.
+    """
+    if not is_for(organization, allowed):
+        raise errors.InvalidTokenOrganizationIdClaim(detail="the profile is not for this organization")
+
+
+def is_for(organization: Organization | NewOrganization, allowed: tuple[str, ...]) -> bool:
+    """Whether the list of a profile's organizations has this one; an empty list has them all."""
+    names = {organization.external_id}
+    if isinstance(organization, Organization):
+        names.add(organization.organization_id)
+    return not allowed or not names.isdisjoint(allowed)
 
 
 def with_token_roles(person: Person, profile_id: str, role_ids: tuple[str, ...], policy: Policy) -> Linked:

@@ -6,6 +6,7 @@ made before the next, dearer step, so that a token built to be costly costs noth
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -91,9 +92,22 @@ _MOST_LEFT = 2 + 3 * 2  # two dots, and at most two = in each segment
 
 
 def shown(value: object) -> str:
-    """Write a value out of a token for a detail: control characters escaped, at most 200 characters (A111)."""
-    text = repr(value[: MAX_SHOWN_CHARACTERS + 1] if isinstance(value, str) else _excerpt(value))
+    """Write a value out of a token for a detail: control characters escaped, at most 200 characters (A111).
+
+    A token inside the token is left out: whoever reads details must not be able to use it.
+    """
+    text = repr(_brief(value, MAX_SHOWN_CHARACTERS + 1) if isinstance(value, str) else _excerpt(value))
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"
+
+
+def without_tokens(text: str) -> str:
+    """The text with words in the place of everything in it that looks like a JWT."""
+    return _TOKEN.sub("(a token, left out)", text)
+
+
+# The first segment of a JWT begins so, because its header is a JSON object. Linear on hostile text: no part of it is
+# looked at twice.
+_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]*+)++")
 
 
 def read_object(text: bytes, what: str) -> dict[str, Any]:
@@ -109,15 +123,15 @@ def _excerpt(value: object) -> object:
     if isinstance(value, list):
         return [_excerpt(item) if isinstance(item, list | dict) else _brief(item) for item in value[:_SHOWN_ITEMS]]
     if isinstance(value, dict):
-        return {name[:MAX_SHOWN_CHARACTERS]: _excerpt(value[name]) for name in islice(value, _SHOWN_ITEMS)}
+        return {_brief(name): _excerpt(value[name]) for name in islice(value, _SHOWN_ITEMS)}
     return _brief(value)
 
 
 _SHOWN_ITEMS = 20
 
 
-def _brief(value: object) -> object:
-    return value[:MAX_SHOWN_CHARACTERS] if isinstance(value, str) else value
+def _brief(value: object, most: int = MAX_SHOWN_CHARACTERS) -> object:
+    return without_tokens(value[:most]) if isinstance(value, str) else value
 
 
 def _shape_fault(token: str) -> str:

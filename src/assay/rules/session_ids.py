@@ -51,6 +51,12 @@ def mint(now: float, random_bytes: Callable[[int], bytes]) -> Minted:
     return Minted(number, int.from_bytes(tail[:8], "big") >> 6, token, hash_token(token))
 
 
+def renewed(session: Session, random_bytes: Callable[[int], bytes]) -> tuple[str, bytes]:
+    """Another token of the same session, and its hash; the session's id stays, and so does its number."""
+    token = base64.urlsafe_b64encode(session.number.to_bytes(8, "big") + random_bytes(SECRET_BYTES)).decode()
+    return token, hash_token(token)
+
+
 def hash_token(token: str) -> bytes:
     """What is kept of a token: SHA-256 of the whole; 200 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).digest()

@@ -24,13 +24,17 @@ from assay.model import (
     JwtTemplate,
     KeptKeys,
     Member,
+    NumberedAttempt,
     NumberedEvent,
+    Observations,
     Organization,
+    Outcome,
     PersonCounts,
     Profile,
     Project,
     PublicToken,
     RedirectUrl,
+    ReplayMark,
     Secret,
     Session,
     SessionView,
@@ -64,9 +68,11 @@ from assay.store.writes import CreateUser as CreateUser
 from assay.store.writes import DeleteOrganization as DeleteOrganization
 from assay.store.writes import DeleteProfile as DeleteProfile
 from assay.store.writes import DeleteUser as DeleteUser
+from assay.store.writes import Forget as Forget
 from assay.store.writes import Guard as Guard
 from assay.store.writes import KeepKeys as KeepKeys
 from assay.store.writes import LeaseKeys as LeaseKeys
+from assay.store.writes import Observe as Observe
 from assay.store.writes import RecordAttempt as RecordAttempt
 from assay.store.writes import ReplaceMember as ReplaceMember
 from assay.store.writes import ReplaceOrganization as ReplaceOrganization
@@ -95,6 +101,7 @@ UniqueKey = Literal[
     "user_phone_number",
     "user_external_id",
     "session_number",
+    "replay_mark",
     "signing_key",
 ]
 
@@ -129,6 +136,29 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     any_of: bool = False
     limit: int = 100
     after: str | None = None
+
+
+class AttemptSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which attempts: all that is given must be so. ``before`` and ``after`` are numbers, neither included.
+
+    With ``after`` the page is the oldest ones that follow it, oldest first; else the newest, newest first.
+    """
+
+    request_id: str | None = None
+    profile_id: str | None = None
+    outcome: Outcome | None = None
+    code: str | None = None
+    issuer: str | None = None
+    subject: str | None = None
+    token_id: str | None = None
+    kid: str | None = None
+    subject_id: str | None = None
+    organization_id: str | None = None
+    since: int | None = None
+    until: int | None = None
+    before: int | None = None
+    after: int | None = None
+    limit: int = 100
 
 
 # ---------------------------------------------------------------- what configures an environment
@@ -286,6 +316,12 @@ class Store(Protocol):
     async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
         """Events of one environment (None: of all) with a greater number, oldest first."""
 
+    async def replay_mark(self, environment_id: str, profile_id: str, mark: str) -> ReplayMark | None:
+        """The mark of a token, live or not."""
+
+    async def observations(self, environment_id: str, profile_id: str) -> Observations | None:
+        """What the tokens of a profile have looked like so far; None before the first."""
+
     async def newest_events(self, environment_id: str | None, limit: int) -> list[NumberedEvent]:
         """The newest events of one environment (None: of all) with their numbers, newest first."""
 
@@ -296,6 +332,15 @@ class Store(Protocol):
 
     async def attempts(self, environment_id: str, limit: int) -> list[Attempt]:
         """The newest attempts, newest first."""
+
+    async def search_attempts(self, environment_id: str | None, search: AttemptSearch) -> list[NumberedAttempt]:
+        """A page of the attempts of one environment (None: of all) that match.
+
+        It may look at every attempt there is, so it runs beside everything else.
+        """
+
+    async def anything_to_forget(self, attempts_before: int, now: int) -> bool:
+        """Whether :class:`Forget` with these values would find anything."""
 
     async def events(self, environment_id: str | None, limit: int) -> list[Event]:
         """The newest events of one environment (None: of all), newest first."""

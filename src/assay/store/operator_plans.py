@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from assay import store
 from assay.model import JwtTemplate, RedirectUrl
 from assay.store import rows
@@ -194,21 +197,38 @@ def _revoke_sessions_where(write: store.RevokeSessionsWhere) -> Plan:
 
 
 class SearchedErasure(store.ErasePerson, frozen=True, kw_only=True):
-    """An erasure with what was found before it: numbers of attempts and events, each as a JSON list.
+    """An erasure with what was found before it: subjects, numbers of attempts and events, each as a JSON list.
 
     Looking through all of them takes seconds in a large environment, and whoever writes keeps everybody else from
     writing. So that is done before, and the write itself looks only at what came later.
     """
 
+    subjects: str
     attempts: str
     attempts_seen: int
     events_found: str
     events_seen: int
 
 
+async def searched(write: store.ErasePerson, read: Callable[..., Awaitable[list[Any]]]) -> SearchedErasure:
+    """The erasure with all that is found now; ``read`` runs a statement by its name, beside everything else."""
+    telling = {**traces_of(write), "tombstones": 0}
+    ((telling["subjects"],),) = await read("find_erased_subjects", **telling)
+    ((attempts_seen, attempts),) = await read("find_erased_attempts", **telling)
+    ((events_seen, events),) = await read("find_erased_events", **telling)
+    return SearchedErasure(
+        **{name: getattr(write, name) for name in write.__struct_fields__},
+        subjects=telling["subjects"],
+        attempts=attempts,
+        attempts_seen=attempts_seen,
+        events_found=events,
+        events_seen=events_seen,
+    )
+
+
 @steps.register
 def _erase_person(write: store.ErasePerson) -> Plan:
-    everything = {"attempts": "[]", "attempts_seen": 0, "events": "[]", "events_seen": 0}
+    everything = {"subjects": "[]", "attempts": "[]", "attempts_seen": 0, "events": "[]", "events_seen": 0}
     return _erasure(write, everything)
 
 
@@ -216,6 +236,7 @@ def _erase_person(write: store.ErasePerson) -> Plan:
 def _searched_erasure(write: SearchedErasure) -> Plan:
     # Numbers of deleted rows can come back as those of new ones, so the latest are looked at again.
     found = {
+        "subjects": write.subjects,
         "attempts": write.attempts,
         "attempts_seen": write.attempts_seen - _LOOKED_AT_AGAIN,
         "events": write.events_found,

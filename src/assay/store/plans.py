@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from assay import store
-from assay.model import Attempt, Member, Profile
+from assay.model import Attempt, Member, Profile, ReplayMark
 from assay.store import (
     operator_plans,  # noqa: F401 - once it is imported, ``steps`` knows its plans
     rows,
 )
 from assay.store.rows import Parameters, json_text
-from assay.store.steps import Plan, fields, step, steps
+from assay.store.steps import Plan, Step, fields, step, steps
 
 
 def plan(write: store.Write) -> Plan:
@@ -21,9 +21,16 @@ def plan(write: store.Write) -> Plan:
         return [*(step("record_event", rows.EVENT.parameters(event)) for event in write.events), *planned]
     attempt: Attempt | None = getattr(write, "attempt", None)
     if attempt is not None:
-        planned.append(step("record_attempt", rows.ATTEMPT.parameters(attempt)))
+        planned.append(_recorded(attempt, write.guard if isinstance(write, store.RecordAttempt) else None))
     planned.extend(step("record_event", rows.EVENT.parameters(event)) for event in write.events)
     return planned
+
+
+def _recorded(attempt: Attempt, guard: store.Guard | None) -> Step:
+    """The record of an attempt. That of a session write needs no guard: the session before it had one."""
+    if guard is None:
+        return step("record_attempt", rows.ATTEMPT.parameters(attempt))
+    return step("record_guarded_attempt", {**_guard(guard), **rows.ATTEMPT.parameters(attempt)}, "stale")
 
 
 # ---------------------------------------------------------------- trust
@@ -155,21 +162,21 @@ def _delete_user(write: store.DeleteUser) -> Plan:
 def _start_session(write: store.StartSession) -> Plan:
     # The session's own environment is the one the guard is checked in: a guard of another tenant never holds.
     parameters = {**_guard(write.guard), **rows.SESSION.parameters(write.session)}
-    return [step("start_session", parameters, "stale")]
+    return [*_marked(write.replay), step("start_session", parameters, "stale")]
 
 
 @steps.register
 def _update_session(write: store.UpdateSession) -> Plan:
     # What others may have decided upon (factors, claims) moves the revision; the time of the last access does not.
-    decided = write.revision is not None or write.factors is not None or write.custom_claims is not None
+    decided = any(value is not None for value in (write.revision, write.factors, write.custom_claims, write.token_hash))
     parameters = {
         **_guard(write.guard),
-        **fields(write, "number", "revision", "last_accessed_at", "expires_at"),
+        **fields(write, "number", "revision", "last_accessed_at", "expires_at", "token_hash"),
         "factors": None if write.factors is None else json_text(write.factors),
         "custom_claims": None if write.custom_claims is None else json_text(write.custom_claims),
         "revision_step": int(decided),
     }
-    return [step("update_session", parameters, "stale")]
+    return [*_marked(write.replay), step("update_session", parameters, "stale")]
 
 
 @steps.register
@@ -184,12 +191,30 @@ def _revoke_sessions_of(write: store.RevokeSessionsOf) -> Plan:
 
 
 @steps.register
-def _record_attempt(_write: store.RecordAttempt) -> Plan:
-    return []
+def _record_attempt(write: store.RecordAttempt) -> Plan:
+    return _marked(write.replay)
+
+
+@steps.register
+def _observe(write: store.Observe) -> Plan:
+    known = write.observations.revision
+    seen = {**rows.OBSERVATIONS.parameters(write.observations), "known": known, "revision": known + 1}
+    return [step("observe", seen, "stale")]
+
+
+@steps.register
+def _forget(write: store.Forget) -> Plan:
+    what = fields(write, "attempts_before", "now", "limit")
+    return [step("forget_attempts", what), step("forget_replay_marks", what)]
+
+
+def _marked(mark: ReplayMark | None) -> Plan:
+    return [] if mark is None else [step("mark_token", rows.REPLAY_MARK.parameters(mark), "replayed")]
 
 
 _GUARD = ("environment_id", "secret_id", "profile_id", "profile_revision", "session_number", "now")
 
 
 def _guard(guard: store.Guard) -> Parameters:
-    return fields(guard, *_GUARD)
+    revisions = guard.profile_revisions
+    return {**fields(guard, *_GUARD), "profile_revisions": None if revisions is None else json_text(revisions)}

@@ -20,12 +20,14 @@ from assay.model import (
     JwtTemplate,
     KeptKeys,
     Member,
+    Observations,
     Organization,
     PemFile,
     Profile,
     Project,
     PublicToken,
     RedirectUrl,
+    ReplayMark,
     Secret,
     Session,
     SigningKey,
@@ -100,5 +102,7 @@ ORGANIZATION = Rows(Organization)
 MEMBER = Rows(Member)
 USER = Rows(User)
 SESSION = Rows(Session)
+REPLAY_MARK = Rows(ReplayMark)
+OBSERVATIONS = Rows(Observations)
 ATTEMPT = Rows(Attempt)
 EVENT = Rows(Event)

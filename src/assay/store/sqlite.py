@@ -24,12 +24,15 @@ from assay.model import (
     Event,
     KeptKeys,
     Member,
+    NumberedAttempt,
     NumberedEvent,
+    Observations,
     Organization,
     PersonCounts,
     Profile,
     Project,
     PublicToken,
+    ReplayMark,
     Secret,
     Session,
     SessionView,
@@ -40,9 +43,9 @@ from assay.model import (
 )
 from assay.observing.meter import Meter
 from assay.rules.permissions import Policy
-from assay.store import Configuration, ErasePerson, Search, Write, rows, sqlite_files
+from assay.store import AttemptSearch, Configuration, ErasePerson, Search, Write, rows, sqlite_files
 from assay.store.filters import Target
-from assay.store.operator_plans import SearchedErasure, traces_of
+from assay.store.operator_plans import searched
 from assay.store.plans import plan
 from assay.store.rows import Parameters, R, Rows, json_text
 from assay.store.search import names_deleted, query
@@ -73,20 +76,8 @@ class SqliteStore:
 
     async def write(self, write: Write) -> None:
         if isinstance(write, ErasePerson):
-            write = await self._searched(write)
+            write = await searched(write, self._aside)
         await self._writer.commit(plan(write))
-
-    async def _searched(self, write: ErasePerson) -> SearchedErasure:
-        telling = {**traces_of(write), "tombstones": 0}
-        ((attempts_seen, attempts),) = await self._aside("find_erased_attempts", **telling)
-        ((events_seen, events),) = await self._aside("find_erased_events", **telling)
-        return SearchedErasure(
-            **{name: getattr(write, name) for name in write.__struct_fields__},
-            attempts=attempts,
-            attempts_seen=attempts_seen,
-            events_found=events,
-            events_seen=events_seen,
-        )
 
     async def ping(self) -> None:
         self._select("projects_exist", {})
@@ -306,12 +297,27 @@ class SqliteStore:
 
     # -- records
 
-    async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
+    async def replay_mark(self, environment_id: str, profile_id: str, mark: str) -> ReplayMark | None:
+        key = {"environment_id": environment_id, "profile_id": profile_id, "mark": mark}
+        return self._one("replay_mark", rows.REPLAY_MARK, **key)
+
+    async def observations(self, environment_id: str, profile_id: str) -> Observations | None:
+        return self._one("observations", rows.OBSERVATIONS, environment_id=environment_id, profile_id=profile_id)
+
+    async def search_attempts(self, environment_id: str | None, search: AttemptSearch) -> list[NumberedAttempt]:
+        names = ("search_attempts", "search_attempts_after")
         if environment_id is None:
-            found = self._select("all_events_after", {"number": number, "limit": limit})
-        else:
-            key = {"environment_id": environment_id, "number": number, "limit": limit}
-            found = self._select("events_after", key)
+            names = ("search_all_attempts", "search_all_attempts_after")
+        name = names[search.after is not None]
+        found = await self._aside(name, environment_id=environment_id, **msgspec.structs.asdict(search))
+        return [NumberedAttempt(number=row[0], attempt=rows.ATTEMPT.record(row[1:])) for row in found]
+
+    async def anything_to_forget(self, attempts_before: int, now: int) -> bool:
+        return bool((await self._aside("anything_to_forget", attempts_before=attempts_before, now=now))[0][0])
+
+    async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
+        which = "all_events_after" if environment_id is None else "events_after"
+        found = self._select(which, {"environment_id": environment_id, "number": number, "limit": limit})
         return [NumberedEvent(number=row[0], event=rows.EVENT.record(row[1:])) for row in found]
 
     async def newest_events(self, environment_id: str | None, limit: int) -> list[NumberedEvent]:
@@ -322,19 +328,18 @@ class SqliteStore:
     async def person_counts(
         self, environment_id: str, subject_kind: SubjectKind, subject_id: str, traces: tuple[str, ...]
     ) -> PersonCounts:
-        key = {"environment_id": environment_id, "subject_kind": subject_kind, "subject_id": subject_id}
-        ((sessions, attempts, events),) = await self._aside(
-            "person_counts", **key, traces=json_text((subject_id, *traces)), tombstones=0
-        )
+        key: Parameters = {"environment_id": environment_id, "subject_kind": subject_kind, "subject_id": subject_id}
+        ((subjects,),) = await self._aside("find_erased_subjects", **key)
+        key |= {"traces": json_text((subject_id, *traces)), "subjects": subjects}
+        ((sessions, attempts, events),) = await self._aside("person_counts", **key, tombstones=0)
         return PersonCounts(sessions=sessions, attempts=attempts, events=events)
 
     async def attempts(self, environment_id: str, limit: int) -> list[Attempt]:
         return self._all("attempts", rows.ATTEMPT, environment_id=environment_id, limit=limit)
 
     async def events(self, environment_id: str | None, limit: int) -> list[Event]:
-        if environment_id is None:
-            return self._all("all_events", rows.EVENT, limit=limit)
-        return self._all("events", rows.EVENT, environment_id=environment_id, limit=limit)
+        which = "all_events" if environment_id is None else "events"
+        return self._all(which, rows.EVENT, environment_id=environment_id, limit=limit)
 
     # -- how reads are done
 

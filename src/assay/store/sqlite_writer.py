@@ -194,6 +194,8 @@ def _run_steps(connection: sqlite3.Connection, plan: Plan) -> None:
         if changed == 0 and step.otherwise != "go on":
             if step.otherwise == "stop":
                 return
+            if step.otherwise == "replayed":
+                raise Conflict("replay_mark")
             raise Stale
 
 

@@ -30,6 +30,8 @@ _SHAPES: Mapping[str, rows.Rows[Any]] = {
     "member": rows.MEMBER,
     "user": rows.USER,
     "session": rows.SESSION,
+    "replay_mark": rows.REPLAY_MARK,
+    "observations": rows.OBSERVATIONS,
     "attempt": rows.ATTEMPT,
     "event": rows.EVENT,
 }

@@ -12,13 +12,14 @@ from assay import store
 from assay.store.rows import Parameters
 from assay.store.statements import STATEMENTS
 
-Otherwise = Literal["stale", "stop", "go on"]
+Otherwise = Literal["stale", "stop", "replayed", "go on"]
 
 
 class Step(NamedTuple):
     """One statement. ``otherwise`` says what it means when the statement changes no row.
 
-    ``stale``: the write fails as a whole. ``stop``: there was nothing to do, so the steps after it are left out.
+    ``stale``: the write fails as a whole. ``replayed``: so it does, because the token was used before. ``stop``:
+    there was nothing to do, so the steps after it are left out.
     """
 
     sql: str

@@ -16,10 +16,12 @@ from assay.model import (
     Factor,
     KeptKeys,
     Member,
+    Observations,
     Organization,
     Profile,
     Project,
     PublicToken,
+    ReplayMark,
     Secret,
     Session,
     SigningKey,
@@ -189,33 +191,37 @@ class DeleteUser(Write, frozen=True, kw_only=True):
 class Guard(msgspec.Struct, frozen=True, kw_only=True):
     """What must still hold at the commit of a session write (decisions D29); None is not asked.
 
-    ``secret_id`` is live; the profile has this revision; the session ``session_number`` is live at ``now``.
+    ``secret_id`` is live; the profile has this revision, and so has each of ``profile_revisions`` (profile id →
+    revision); the session ``session_number`` is live at ``now``.
     """
 
     environment_id: str
     secret_id: str
     profile_id: str | None = None
     profile_revision: int | None = None
+    profile_revisions: dict[str, int] | None = None
     session_number: int | None = None
     now: int
 
 
 class StartSession(Write, frozen=True, kw_only=True):
-    """A new session and the record of the attempt.
+    """A new session, the mark of the token it came of, and the record of the attempt.
 
-    Conflict ``session_number`` asks for another number. Stale when the guard fails, or the subject is no longer an
-    active member of the organization (or an existing user).
+    Conflict ``session_number`` asks for another number, ``replay_mark`` says that the token was used before. Stale
+    when the guard fails, or the subject is no longer an active member of the organization (or an existing user).
     """
 
     session: Session
     guard: Guard
+    replay: ReplayMark | None = None
     attempt: Attempt | None = None
 
 
 class UpdateSession(Write, frozen=True, kw_only=True):
     """Change a live session; None leaves a field as it is. ``last_accessed_at`` never moves backwards.
 
-    With ``revision`` the session must still have it, and gets the next. Stale when the session is not live at
+    With ``revision`` the session must still have it, and gets the next. With ``token_hash`` the session has another
+    token from then on. Conflict ``replay_mark`` as for :class:`StartSession`. Stale when the session is not live at
     ``guard.now``, has moved on, its subject is not active, or the guard fails.
     """
 
@@ -225,7 +231,9 @@ class UpdateSession(Write, frozen=True, kw_only=True):
     expires_at: int | None = None
     factors: tuple[Factor, ...] | None = None
     custom_claims: dict[str, Any] | None = None
+    token_hash: bytes | None = None
     guard: Guard
+    replay: ReplayMark | None = None
     attempt: Attempt | None = None
 
 
@@ -247,6 +255,29 @@ class RevokeSessionsOf(Write, frozen=True, kw_only=True):
 
 
 class RecordAttempt(Write, frozen=True, kw_only=True):
-    """What became of an attest that changed nothing."""
+    """What became of an attest that changed no session.
+
+    Conflict ``replay_mark`` as for :class:`StartSession`. Stale when a guard is given and fails; it names the
+    attempt's own environment and profile.
+    """
 
     attempt: Attempt
+    guard: Guard | None = None
+    replay: ReplayMark | None = None
+
+
+class Observe(Write, frozen=True, kw_only=True):
+    """What the tokens of a profile look like. ``observations`` carry the revision they were read with, the first 0.
+
+    Stored as the next revision. Stale when they have moved on, or the profile is gone.
+    """
+
+    observations: Observations
+
+
+class Forget(Write, frozen=True, kw_only=True):
+    """Attempts made before ``attempts_before``, and marks that expired before ``now``: at most ``limit`` of each."""
+
+    attempts_before: int
+    now: int
+    limit: int

@@ -9,9 +9,10 @@ import msgspec
 
 from assay.config import Settings
 from assay.keys.keyset import KeySets
+from assay.keys.recent import Recent
 from assay.keys.signing import Signer
 from assay.keys.token_seal import TokenSeal
-from assay.model import Caller, Environment, Event, Member
+from assay.model import Caller, Environment, Event, Member, Observations
 from assay.observing.meter import Meter
 from assay.observing.tracer import NO_TRACER, Tracer
 from assay.rules.permissions import Policy
@@ -25,12 +26,16 @@ def _holds_nothing(_sealed: bytes, _purpose: str, _plaintext: bytes) -> bool:
     return False
 
 
+_PROFILES_KEPT = 10_000
+
+
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """The world of a story.
 
     ``clock`` gives seconds since the epoch, as a float, so that tests can turn it. ``cursor_key`` is 32 bytes that
     authenticate the cursors of searches (decisions D30). ``seal(plaintext, purpose)`` encrypts secrets of profiles;
     ``holds(sealed, purpose, plaintext)`` tells whether that is what was sealed, without opening it for anybody.
+    ``observed`` is what this process knows of the tokens of each profile, by its ids and the time it was made.
     ``meter`` counts and ``tracer`` makes spans; neither takes anything that a caller wrote.
     """
 
@@ -41,6 +46,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     cursor_key: bytes
     seal: Callable[[bytes, str], bytes]
+    observed: Recent[tuple[str, str, int], Observations] = msgspec.field(default_factory=lambda: Recent(_PROFILES_KEPT))
     holds: Callable[[bytes, str, bytes], bool] = _holds_nothing
     clock: Callable[[], float] = time.time
     meter: Meter = msgspec.field(default_factory=Meter)

@@ -11,6 +11,7 @@ from assay import errors, store
 from assay.model import Factor, Member, Organization, SessionView
 from assay.rules import claims as custom_claims
 from assay.rules import factors, session_ids
+from assay.rules import identity as linking
 from assay.stories import opening, organizations
 from assay.stories.context import Call, Context
 from assay.stories.opening import Granted, Opened
@@ -30,6 +31,13 @@ class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True):
     telemetry_id: str | None = None
 
 
+class Carried(msgspec.Struct, frozen=True):
+    """The factors that come along, and the revisions of their profiles that say so."""
+
+    factors: tuple[Factor, ...]
+    revisions: dict[str, int]
+
+
 async def exchange(ctx: Context, call: Call, request: ExchangeRequest) -> Granted:
     """A new session in the target organization; the old one lives on.
 
@@ -46,8 +54,8 @@ async def exchange(ctx: Context, call: Call, request: ExchangeRequest) -> Grante
         source = await opening.open_session(ctx, call, request.session_token, request.session_jwt)
         organization = await organizations.resolve(ctx, call, request.organization_id)
         member = await _member_of(ctx, source.view.member, organization)
-        carried = await _carried(ctx, call, source.view.session.factors)
-        if factors.mfa_due(organization, member) and not factors.are_multiple(carried):
+        carried = await _carried(ctx, call, source.view.session.factors, organization)
+        if factors.mfa_due(organization, member) and not factors.are_multiple(carried.factors):
             raise errors.InsufficientFactors
         try:
             member = await _accept_invitation(ctx, call, member)
@@ -69,13 +77,17 @@ async def _member_of(ctx: Context, member: Member | None, organization: Organiza
     return found
 
 
-async def _carried(ctx: Context, call: Call, held: tuple[Factor, ...]) -> tuple[Factor, ...]:
-    """The factors that count in the target: those of profiles that are still there."""
-    profiles = {profile.profile_id for profile in await ctx.store.profiles(call.environment.environment_id)}
-    carried = tuple(factor for factor in held if factor.profile_id in profiles)
+async def _carried(ctx: Context, call: Call, held: tuple[Factor, ...], organization: Organization) -> Carried:
+    """The factors that count in the target: those of profiles that still say they are for it (decisions D22)."""
+    revisions = {
+        profile.profile_id: profile.revision
+        for profile in await ctx.store.profiles(call.environment.environment_id)
+        if profile.enabled and linking.is_for(organization, profile.organizations)
+    }
+    carried = tuple(factor for factor in held if factor.profile_id in revisions)
     if not carried:
         raise errors.InsufficientFactorsForSessionExchange
-    return carried
+    return Carried(carried, {factor.profile_id: revisions[factor.profile_id] for factor in carried})
 
 
 async def _accept_invitation(ctx: Context, call: Call, member: Member) -> Member:
@@ -92,7 +104,7 @@ async def _start(
     ctx: Context,
     call: Call,
     source: SessionView,
-    carried: tuple[Factor, ...],
+    carried: Carried,
     claims: dict[str, Any],
     minutes: int | None,
 ) -> Granted:
@@ -102,7 +114,7 @@ async def _start(
         call.environment,
         opening.subject_of(source),
         minted,
-        factors=carried,
+        factors=carried.factors,
         claims=claims,
         minutes=minutes,
         now=now,
@@ -110,6 +122,7 @@ async def _start(
     guard = store.Guard(
         environment_id=session.environment_id,
         secret_id=call.caller.secret.secret_id,
+        profile_revisions=carried.revisions,
         session_number=source.session.number,
         now=now,
     )

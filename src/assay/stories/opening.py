@@ -9,6 +9,7 @@ import msgspec
 from assay import errors
 from assay.model import Environment, Factor, Member, Organization, Session, SessionView, SubjectKind, User
 from assay.rules import claims as custom_claims
+from assay.rules import factors as rules_of_factors
 from assay.rules import session_ids, session_jwt, templates
 from assay.rules.session_ids import Minted
 from assay.rules.session_jwt import Shape
@@ -157,7 +158,7 @@ def new_session(  # noqa: PLR0913 - what a session is made of
         custom_claims=claims,
         started_at=now,
         last_accessed_at=now,
-        expires_at=now + 60 * (minutes or DEFAULT_MINUTES),
+        expires_at=rules_of_factors.end(factors, now + 60 * (minutes or DEFAULT_MINUTES)),
     )
 
 
@@ -169,7 +170,7 @@ def extended(session: Session, minutes: int | None, claims: dict[str, Any] | Non
     return msgspec.structs.replace(
         session,
         last_accessed_at=max(session.last_accessed_at, now),
-        expires_at=session.expires_at if minutes is None else now + 60 * minutes,
+        expires_at=session.expires_at if minutes is None else rules_of_factors.end(session.factors, now + 60 * minutes),
         custom_claims=session.custom_claims
         if claims is None
         else custom_claims.merge_custom_claims(session.custom_claims, claims),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from assay import errors, ids, jsontext, store
 from assay.key_sources import HmacSource, JwksSource, KeySource, PemSource
 from assay.model import Environment, KeyType, PemFile, Profile
-from assay.rules import mapping
+from assay.model.base import IssuerCheck, Replay
+from assay.model.trust import DEFAULT_TYPES
+from assay.rules import mapping, profile_fields
 from assay.rules.algorithms import DEFAULT_ALGORITHMS, HMAC_ALGORITHMS, OPT_IN_ALGORITHMS
 from assay.stories import key_sources
 from assay.stories.changes import until_current
@@ -18,52 +20,21 @@ from assay.stories.context import Context, Operator
 from assay.stories.key_sources import GivenSource
 from assay.stories.projects import list_projects, require_environment
 
-LONGEST_LEEWAY_SECONDS = 300
-LONGEST_STALE_LIMIT_SECONDS = 7 * 24 * 3600
 MOST_MAPPING_BYTES = 16 * 1024
 """An attribute mapping as JSON. The profile is read for every token, and so is its mapping."""
+NO_LIMIT = 0
+"""What takes ``max_age_seconds`` away: an update that says nothing of it leaves it as it is."""
 
 _PROFILE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _MAX_TEXT = 2048
 
-_Refused = Annotated[
-    Any,
-    msgspec.Meta(
-        description="Not enforced by this version: anything but null is refused.", extra_json_schema={"type": "null"}
-    ),
-]
 
-
-class NotEnforced(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields that this version knows and does not enforce. A profile that has one is refused (decisions D8).
-
-    Each of them makes a profile stricter or says what its operator relies on, so to ignore one, as unknown members
-    are ignored, would let in tokens that were meant to be kept out.
-    """
-
-    max_age_seconds: _Refused = None
-    max_lifetime_seconds: _Refused = None
-    require_exp: _Refused = None
-    additional_audiences: _Refused = None
-    single_audience: _Refused = None
-    audience_claim: _Refused = None
-    issuer_check: _Refused = None
-    typ: _Refused = None
-    conditions: _Refused = None
-    replay: _Refused = None
-    trust_email: _Refused = None
-    organizations: _Refused = None
-    session_ends_with_token: _Refused = None
-    rotate_session_token: _Refused = None
-    enabled: _Refused = None
-
-
-class ProfileCreate(NotEnforced, frozen=True, kw_only=True):
+class ProfileCreate(msgspec.Struct, frozen=True, kw_only=True):
     """A profile as its operator describes it (contract §3.1, decisions D8).
 
-    ``leeway_seconds`` is 0 to 300 seconds, ``keys_stale_limit`` 0 to 604800 seconds. Keys come from one of
-    ``jwks_url``, ``pem_files`` and ``key_sources``; ``public_key_type`` follows from that when it is not given.
-    An empty ``jwks_url`` counts as none.
+    ``leeway_seconds`` is 0 to 300 seconds, ``keys_stale_limit`` 0 to 604800 seconds; ``max_age_seconds`` (None: no
+    limit) and ``max_lifetime_seconds`` are at least a second. Keys come from one of ``jwks_url``, ``pem_files`` and
+    ``key_sources``; ``public_key_type`` follows from that when it is not given. An empty ``jwks_url`` counts as none.
     """
 
     name: str
@@ -79,14 +50,30 @@ class ProfileCreate(NotEnforced, frozen=True, kw_only=True):
     leeway_seconds: int = 30
     key_sources: tuple[GivenSource, ...] | None = None
     keys_stale_limit: int = 86_400
+    max_age_seconds: int | None = None
+    max_lifetime_seconds: int = 366 * 86_400
+    require_exp: bool = True
+    additional_audiences: tuple[str, ...] = ()
+    single_audience: bool = False
+    audience_claim: str = "aud"
+    issuer_check: IssuerCheck = "exact"
+    typ: tuple[str, ...] = DEFAULT_TYPES
+    conditions: tuple[str, ...] = ()
+    replay: Replay = "off"
+    trust_email: bool = True
+    organizations: tuple[str, ...] = ()
+    session_ends_with_token: bool = False
+    rotate_session_token: bool = False
+    enabled: bool = True
+    kept_claims: tuple[str, ...] = ()
 
 
-class ProfileUpdate(NotEnforced, frozen=True, kw_only=True):
+class ProfileUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """What changes; None leaves a field as it is, and so does an empty ``jwks_url``.
 
-    ``attribute_mapping``, ``pem_files`` and ``key_sources`` replace all there were; an empty mapping clears it.
-    ``key_sources`` also replaces a ``jwks_url`` and PEM files. A profile that has ``key_sources`` takes neither of
-    those two, so that nobody drops a source without seeing it.
+    ``attribute_mapping`` and every list replace all there was; an empty one clears it. A ``max_age_seconds`` of 0
+    takes that limit away. ``key_sources`` also replaces a ``jwks_url`` and PEM files. A profile that has
+    ``key_sources`` takes neither of those two, so that nobody drops a source without seeing it.
     """
 
     name: str | None = None
@@ -100,9 +87,27 @@ class ProfileUpdate(NotEnforced, frozen=True, kw_only=True):
     leeway_seconds: int | None = None
     key_sources: tuple[GivenSource, ...] | None = None
     keys_stale_limit: int | None = None
+    max_age_seconds: int | None = None
+    max_lifetime_seconds: int | None = None
+    require_exp: bool | None = None
+    additional_audiences: tuple[str, ...] | None = None
+    single_audience: bool | None = None
+    audience_claim: str | None = None
+    issuer_check: IssuerCheck | None = None
+    typ: tuple[str, ...] | None = None
+    conditions: tuple[str, ...] | None = None
+    replay: Replay | None = None
+    trust_email: bool | None = None
+    organizations: tuple[str, ...] | None = None
+    session_ends_with_token: bool | None = None
+    rotate_session_token: bool | None = None
+    enabled: bool | None = None
+    kept_claims: tuple[str, ...] | None = None
 
 
-_CHANGEABLE = tuple(name for name in ProfileUpdate.__struct_fields__ if name not in NotEnforced.__struct_fields__)
+_CHANGEABLE = ProfileUpdate.__struct_fields__
+_MADE_FROM_THE_REQUEST = ("profile_id", "public_key_type", "jwks_url", "pem_files", "attribute_mapping", "key_sources")
+_TAKEN_AS_GIVEN = tuple(name for name in ProfileCreate.__struct_fields__ if name not in _MADE_FROM_THE_REQUEST)
 
 
 class ProfileReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,24 +128,17 @@ async def create_profile(
     MustHavePemFiles, TooManyPemFiles, CannotAddPemFile, InvalidPublicKey.
     """
     environment = await require_environment(ctx, environment_id)
-    _check_enforced(request)
     now = int(ctx.clock())
     profile = Profile(
         environment_id=environment_id,
         profile_id=request.profile_id or ids.new("trusted-auth-token-profile", environment.kind),
-        name=request.name,
-        issuer=request.issuer,
-        audience=request.audience,
         public_key_type=request.public_key_type or ("JWK" if request.jwks_url else "PEM"),
         jwks_url=request.jwks_url or None,
         pem_files=_pem_files(environment, request.pem_files),
         attribute_mapping=request.attribute_mapping or {},
-        can_jit_provision=request.can_jit_provision,
-        algorithms=request.algorithms,
-        leeway_seconds=request.leeway_seconds,
-        keys_stale_limit=request.keys_stale_limit,
         created_at=now,
         updated_at=now,
+        **{name: getattr(request, name) for name in _TAKEN_AS_GIVEN},
     )
     if request.key_sources is not None:
         _check_one_form(request.jwks_url, request.pem_files)
@@ -190,7 +188,6 @@ async def update_profile(
     Raises as :func:`create_profile`, and TrustedTokenProfileNotFound.
     """
     environment = await require_environment(ctx, environment_id)
-    _check_enforced(change)
 
     async def once() -> ProfileReport:
         before = await require_profile(ctx, environment_id, profile_id)
@@ -222,7 +219,8 @@ async def delete_profile(ctx: Context, environment_id: str, profile_id: str, *, 
 
 def problems(ctx: Context, environment: Environment, profile: Profile) -> list[str]:
     """Everything that keeps the profile from working, a sentence each (decisions D7)."""
-    return key_sources.problems(ctx, profile) + mapping.problems(profile.attribute_mapping, environment.vertical)
+    mapped = mapping.problems(profile.attribute_mapping, environment.vertical)
+    return key_sources.problems(ctx, profile) + mapped + profile_fields.problems(profile)
 
 
 async def require_profile(ctx: Context, environment_id: str, profile_id: str) -> Profile:
@@ -239,15 +237,10 @@ async def _report(
     _check(environment, profile)
     await key_sources.check(ctx, profile, before)
     found = problems(ctx, environment, profile)
-    if found and not allow_problems:
+    # A disabled profile logs nobody in; nothing must keep an operator from switching one off.
+    if found and profile.enabled and not allow_problems:
         raise errors.TrustedTokenProfileHasProblems(" ".join(found))
     return ProfileReport(profile=profile, problems=found)
-
-
-def _check_enforced(request: NotEnforced) -> None:
-    given = [name for name in NotEnforced.__struct_fields__ if getattr(request, name) is not None]
-    if given:
-        raise _invalid(f"this version does not enforce {', '.join(given)}, so no profile can have that")
 
 
 def _check(environment: Environment, profile: Profile) -> None:
@@ -257,12 +250,6 @@ def _check(environment: Environment, profile: Profile) -> None:
     for field in ("name", "issuer", "audience"):
         if not 1 <= len(getattr(profile, field)) <= _MAX_TEXT:
             raise _invalid(f"{field} must have 1 to {_MAX_TEXT} characters")
-    for field, longest in (
-        ("leeway_seconds", LONGEST_LEEWAY_SECONDS),
-        ("keys_stale_limit", LONGEST_STALE_LIMIT_SECONDS),
-    ):
-        if not 0 <= getattr(profile, field) <= longest:
-            raise _invalid(f"{field} must be from 0 to {longest}")
     unknown = [name for name in profile.algorithms if name not in DEFAULT_ALGORITHMS + OPT_IN_ALGORITHMS]
     if unknown or not profile.algorithms:
         raise _invalid(f"algorithms must be a list out of {', '.join(DEFAULT_ALGORITHMS + OPT_IN_ALGORITHMS)}")
@@ -270,6 +257,7 @@ def _check(environment: Environment, profile: Profile) -> None:
     if jsontext.size(profile.attribute_mapping) > MOST_MAPPING_BYTES:
         raise _invalid(f"attribute_mapping is longer than {MOST_MAPPING_BYTES} bytes")
     mapping.check(profile.attribute_mapping, environment.vertical)
+    profile_fields.check(profile, environment.vertical)
 
 
 def _check_key_type(profile: Profile) -> None:
@@ -334,6 +322,8 @@ def _changed(ctx: Context, environment: Environment, profile: Profile, change: P
     given = {name: getattr(change, name) for name in _CHANGEABLE if getattr(change, name) is not None}
     if not change.jwks_url:
         given.pop("jwks_url", None)
+    if change.max_age_seconds == NO_LIMIT:
+        given["max_age_seconds"] = None
     given_sources = given.pop("key_sources", None)
     if given_sources is not None:
         _check_one_form(change.jwks_url, change.pem_files)

@@ -15,6 +15,7 @@ from assay.rules import names
 from assay.rules.identity import Linked, NewOrganization, NewPerson
 from assay.rules.mapping import Identity
 from assay.rules.permissions import Policy
+from assay.rules.tokens import Seen
 from assay.stories import authority, organizations
 from assay.stories.context import Call, Context
 
@@ -35,17 +36,21 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def decide(
-    ctx: Context, call: Call, profile: Profile, identity: Identity, organization_reference: str | None
+    ctx: Context, call: Call, profile: Profile, identity: Identity, organization_reference: str | None, seen: Seen
 ) -> Decision:
-    """The organization and the person.
+    """The organization and the person, in this order; ``seen`` is told which.
 
-    Raises InvalidEmail, InvalidOrganizationName, TokenMissingOrganizationIdClaim, InvalidTokenOrganizationIdClaim,
-    OrganizationNotFound, TrustedAuthTokenIdentityConflict, TrustedAuthTokenEmailNotVerified, MemberNotFound,
-    UserNotFound.
+    Raises TokenMissingOrganizationIdClaim, InvalidTokenOrganizationIdClaim, OrganizationNotFound, MemberNotFound,
+    UserNotFound, TrustedAuthTokenIdentityConflict, TrustedAuthTokenEmailNotVerified, and JwtInvalidClaims for mapped
+    metadata that does not fit.
     """
     if call.environment.vertical == "consumer":
+        seen.step = "person"
         return Decision(organization=None, person=await _link_user(ctx, call, profile, identity))
+    seen.step = "organization"
     organization = await _organization(ctx, call, profile, identity, organization_reference)
+    linking.check_organization(organization, profile.organizations)
+    seen.step = "person"
     if isinstance(organization, NewOrganization):
         person = _link_member(profile, identity, None, None)
     else:
@@ -62,22 +67,40 @@ async def settle(ctx: Context, call: Call, profile: Profile, identity: Identity,
     policy = await authority.policy_of(ctx, call.environment)
     organization = decision.organization
     if isinstance(organization, NewOrganization):
-        organization = await _create_organization(ctx, call, organization, now)
-    person = decision.person
-    if isinstance(person, NewPerson):
-        made: Member | User = _new_user(call, profile, person, now)
-        if organization is not None:
-            made = _new_member(call, profile, person, organization, now)
-        with_roles = _with_roles(profile, identity, made, policy)
-        await _create_person(ctx, call, with_roles.person, now)
-        return Settled(
-            organization=organization, person=with_roles.person, notes=("made just in time", *with_roles.notes)
-        )
+        organization = await _create_organization(ctx, call, _new_organization(call, organization, now))
+    person = _person(call, decision.person, organization, now)
     with_roles = _with_roles(profile, identity, person.person, policy)
+    notes = person.notes + with_roles.notes
     stored = with_roles.person
-    if person.changed or with_roles.changed:
-        stored = await _replace_person(ctx, call, stored, now, person.notes + with_roles.notes)
-    return Settled(organization=organization, person=stored, notes=person.notes + with_roles.notes)
+    if isinstance(decision.person, NewPerson):
+        await _create_person(ctx, call, stored, now)
+    elif person.changed or with_roles.changed:
+        stored = await _replace_person(ctx, call, stored, now, notes)
+    return Settled(organization=organization, person=stored, notes=notes)
+
+
+async def foresee(ctx: Context, call: Call, profile: Profile, identity: Identity, decision: Decision) -> Settled:
+    """What :func:`settle` would come to, if nobody else were faster. Writes nothing."""
+    now = int(ctx.clock())
+    policy = await authority.policy_of(ctx, call.environment)
+    organization = decision.organization
+    if isinstance(organization, NewOrganization):
+        organization = _new_organization(call, organization, now)
+    person = _person(call, decision.person, organization, now)
+    with_roles = _with_roles(profile, identity, person.person, policy)
+    return Settled(organization=organization, person=with_roles.person, notes=person.notes + with_roles.notes)
+
+
+def _person(call: Call, decided: Linked | NewPerson, organization: Organization | None, now: int) -> Linked:
+    """The person of the decision; a new one as it will be made."""
+    if isinstance(decided, Linked):
+        return decided
+    made: Member | User = _new_user(call, decided, now)
+    if organization is not None:
+        made = _new_member(call, decided, organization, now)
+    if decided.name is not None:
+        made = linking.with_name(made, decided.name)
+    return Linked(person=made, changed=True, notes=("made just in time",))
 
 
 async def _organization(
@@ -104,7 +127,6 @@ def _link_member(
 ) -> Linked | NewPerson:
     return linking.link(
         identity,
-        profile.issuer,
         by_external_id,
         by_email,
         can_jit=profile.can_jit_provision,
@@ -118,7 +140,6 @@ async def _link_user(ctx: Context, call: Call, profile: Profile, identity: Ident
     )
     return linking.link(
         identity,
-        profile.issuer,
         by_external_id,
         by_email,
         can_jit=profile.can_jit_provision,
@@ -126,10 +147,17 @@ async def _link_user(ctx: Context, call: Call, profile: Profile, identity: Ident
     )
 
 
-async def _create_organization(ctx: Context, call: Call, new: NewOrganization, now: int) -> Organization:
+async def _create_organization(ctx: Context, call: Call, organization: Organization) -> Organization:
     """Two simultaneous first logins make one organization: the external id decides, the slug only gets a suffix."""
+    try:
+        return await organizations.create_with_free_slug(ctx, call, organization)
+    except errors.OrganizationExternalIdAlreadyUsed:
+        raise store.Stale from None
+
+
+def _new_organization(call: Call, new: NewOrganization, now: int) -> Organization:
     environment = call.environment
-    organization = Organization(
+    return Organization(
         environment_id=environment.environment_id,
         organization_id=ids.new("organization", environment.kind),
         name=new.name,
@@ -138,10 +166,6 @@ async def _create_organization(ctx: Context, call: Call, new: NewOrganization, n
         created_at=now,
         updated_at=now,
     )
-    try:
-        return await organizations.create_with_free_slug(ctx, call, organization)
-    except errors.OrganizationExternalIdAlreadyUsed:
-        raise store.Stale from None
 
 
 async def _create_person(ctx: Context, call: Call, person: Member | User, now: int) -> None:
@@ -152,7 +176,7 @@ async def _create_person(ctx: Context, call: Call, person: Member | User, now: i
         raise store.Stale from None
 
 
-def _new_member(call: Call, profile: Profile, new: NewPerson, organization: Organization, now: int) -> Member:
+def _new_member(call: Call, new: NewPerson, organization: Organization, now: int) -> Member:
     environment = call.environment
     return Member(
         environment_id=environment.environment_id,
@@ -161,13 +185,14 @@ def _new_member(call: Call, profile: Profile, new: NewPerson, organization: Orga
         email=new.email,
         email_verified=new.email_verified,
         external_id=new.external_id,
-        external_id_issuer=profile.issuer if new.external_id else None,
+        external_id_issuer=new.issuer if new.external_id else None,
+        trusted_metadata=new.trusted_metadata,
         created_at=now,
         updated_at=now,
     )
 
 
-def _new_user(call: Call, profile: Profile, new: NewPerson, now: int) -> User:
+def _new_user(call: Call, new: NewPerson, now: int) -> User:
     environment = call.environment
     return User(
         environment_id=environment.environment_id,
@@ -176,7 +201,8 @@ def _new_user(call: Call, profile: Profile, new: NewPerson, now: int) -> User:
         email_id=ids.new("email", environment.kind) if new.email else None,
         email_verified=new.email_verified,
         external_id=new.external_id,
-        external_id_issuer=profile.issuer if new.external_id else None,
+        external_id_issuer=new.issuer if new.external_id else None,
+        trusted_metadata=new.trusted_metadata,
         created_at=now,
         updated_at=now,
     )

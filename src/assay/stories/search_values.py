@@ -83,18 +83,19 @@ def _user_status(value: object) -> str:
     return _text(value)
 
 
-def _moment(value: object) -> float:
-    moment: datetime = msgspec.convert(_text(value), Annotated[datetime, msgspec.Meta(tz=True)])
-    return moment.timestamp()
+def moment(value: object) -> float:
+    """A time such as RFC 3339 writes it, in seconds since the epoch. Raises Unfit, msgspec.ValidationError."""
+    read_time: datetime = msgspec.convert(_text(value), Annotated[datetime, msgspec.Meta(tz=True)])
+    return read_time.timestamp()
 
 
 def _after(value: object) -> int:
     # Records have whole seconds: the first one after 10.5 is 11, which is the first one after 10.
-    return math.floor(_moment(value))
+    return math.floor(moment(value))
 
 
 def _before(value: object) -> int:
-    return math.ceil(_moment(value))
+    return math.ceil(moment(value))
 
 
 def _between(value: object) -> dict[str, int]:
@@ -102,15 +103,15 @@ def _between(value: object) -> dict[str, int]:
     return {"greater_than": _after(ends.greater_than), "less_than": _before(ends.less_than)}
 
 
-_TIME = "a time such as 2025-01-31T12:00:00Z (RFC 3339)"
+TIME = "a time such as 2025-01-31T12:00:00Z (RFC 3339)"
 TEXTS = Kind(f"a list of at most {MAX_VALUES} strings of at most {MAX_TEXT} characters", _texts)
 FUZZY = Kind(f"a string of {MIN_FUZZY} to {MAX_TEXT} characters", _fuzzy)
 FLAG = Kind("true or false", _flag)
 STATUSES = Kind("a list out of pending, invited, active and deleted", _statuses)
 USER_STATUS = Kind("pending or active", _user_status)
-AFTER = Kind(_TIME, _after)
-BEFORE = Kind(_TIME, _before)
-BETWEEN = Kind(f"an object with greater_than and less_than, each {_TIME}", _between)
+AFTER = Kind(TIME, _after)
+BEFORE = Kind(TIME, _before)
+BETWEEN = Kind(f"an object with greater_than and less_than, each {TIME}", _between)
 
 KINDS: dict[str, Kind] = {
     "organization_ids": TEXTS,

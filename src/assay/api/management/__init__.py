@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from assay.api.calls import Route
 from assay.api.management import (
+    attempts,
     credentials,
     environments,
     events,
@@ -26,4 +27,5 @@ ROUTES: tuple[Route, ...] = (
     *policies.ROUTES,
     *templates.ROUTES,
     *events.ROUTES,
+    *attempts.ROUTES,
 )

@@ -11,6 +11,7 @@ from assay.api.calls import Route, managed
 from assay.api.management.paths import ENVIRONMENT
 from assay.api.wire.answers import Answer, done, time
 from assay.model import KeyType, PemFile
+from assay.model.base import IssuerCheck, Replay
 from assay.stories import key_sources, managed_profiles, pem_files
 from assay.stories.environments import EnvironmentRef
 from assay.stories.pem_files import PemFileReport
@@ -50,9 +51,29 @@ class ProfileRecord(msgspec.Struct, frozen=True, kw_only=True):
     leeway_seconds: int
     key_sources: tuple[dict[str, Any], ...]
     keys_stale_limit: int
+    max_age_seconds: int | None
+    max_lifetime_seconds: int
+    require_exp: bool
+    additional_audiences: tuple[str, ...]
+    single_audience: bool
+    audience_claim: str
+    issuer_check: IssuerCheck
+    typ: tuple[str, ...]
+    conditions: tuple[str, ...]
+    replay: Replay
+    trust_email: bool
+    organizations: tuple[str, ...]
+    session_ends_with_token: bool
+    rotate_session_token: bool
+    enabled: bool
+    kept_claims: tuple[str, ...]
     problems: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
+
+
+_RENDERED = frozenset({"pem_files", "attribute_mapping", "key_sources", "problems", "created_at", "updated_at"})
+_SHOWN_AS_STORED = tuple(name for name in ProfileRecord.__struct_fields__ if name not in _RENDERED)
 
 
 class ProfileAnswer(Answer, kw_only=True):
@@ -83,22 +104,13 @@ class PemFileDeletedAnswer(Answer, kw_only=True):
 def _record(report: ProfileReport) -> ProfileRecord:
     profile = report.profile
     return ProfileRecord(
-        profile_id=profile.profile_id,
-        name=profile.name,
-        audience=profile.audience,
-        issuer=profile.issuer,
         pem_files=tuple(map(_pem_record, profile.pem_files)),
-        can_jit_provision=profile.can_jit_provision,
-        jwks_url=profile.jwks_url,
         attribute_mapping=profile.attribute_mapping or None,
-        public_key_type=profile.public_key_type,
-        algorithms=profile.algorithms,
-        leeway_seconds=profile.leeway_seconds,
         key_sources=tuple(key_sources.shown(profile)),
-        keys_stale_limit=profile.keys_stale_limit,
         problems=tuple(report.problems),
         created_at=time(profile.created_at),
         updated_at=time(profile.updated_at),
+        **{name: getattr(profile, name) for name in _SHOWN_AS_STORED},
     )
 
 

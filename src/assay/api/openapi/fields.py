@@ -73,6 +73,20 @@ FIELDS: dict[str, Field] = {
     "filter_name": Field("", "member_emails"),
     "filter_value": Field("Its form depends on the filter; a refusal says which it is."),
     "total": Field("How many records match, on all pages together."),
+    # ------------------------------------------------------------ attempts and explanations
+    "verdict": Field("What attest would say."),
+    "reason": Field("The precise reason, for operators: people who log in learn only the public message."),
+    "remedy": Field("What to do about it (CommonMark)."),
+    "hints": Field("Near misses: in what small way the token or the profile may be wrong."),
+    "signature_verified": Field("Whether the signature was found to be right; until then all else is anybody's word."),
+    "outcome": Field("What came of it."),
+    "since": Field("The earliest time, RFC 3339.", "2026-01-31T12:00:00Z"),
+    "until": Field("The time up to which, itself left out, RFC 3339.", "2026-02-01T12:00:00Z"),
+    "subject": Field("What the token says in `sub`.", "auth0|4711"),
+    "token_id": Field("The id of the token, as the profile maps it."),
+    "kid": Field("The key id in the token's header."),
+    "kept_claims": Field("Claims that the profile lets be kept, of verified tokens alone."),
+    "milliseconds": Field("How long it took."),
     # ------------------------------------------------------------ what operators manage
     "project_id": Field("The project id of one environment: the user name of its callers.", f"project-test-{_UUID}"),
     "project_slug": Field("The project.", "acme-shop"),
@@ -82,7 +96,36 @@ FIELDS: dict[str, Field] = {
     "issuer": Field("What the `iss` claim must be.", "https://issuer.example"),
     "audience": Field("What the `aud` claim must hold.", "assay"),
     "jwks_url": Field("Where the issuer publishes its keys.", "https://issuer.example/jwks.json"),
-    "attribute_mapping": Field("Which claim gives which attribute.", {"email": "email", "token_id": "jti"}),
+    "attribute_mapping": Field(
+        "Which claim gives which attribute: a claim name, a JSON pointer, `{from, default}` or `{cel}`.",
+        {"email": "email", "token_id": "jti"},
+    ),
+    "algorithms": Field("The signature algorithms that are accepted.", ["RS256"]),
+    "leeway_seconds": Field("How far the issuer's clock may differ from ours: 0 to 300.", 30),
+    "keys_stale_limit": Field(
+        "How many seconds the last good keys serve while the issuer is away: 0 to 604800.", 86400
+    ),
+    "max_age_seconds": Field("For how many seconds after its `iat` a token is taken; in a change 0 lifts the limit."),
+    "max_lifetime_seconds": Field("How many seconds may lie between `iat`, or else now, and `exp`.", 3600),
+    "require_exp": Field("Whether a token must have `exp`; false needs `max_age_seconds`."),
+    "additional_audiences": Field("Accepted beside `audience`."),
+    "single_audience": Field("Refuse tokens that are for other audiences as well."),
+    "audience_claim": Field(
+        "Where the audience stands: a claim name, a JSON pointer, `header:NAME`, or `none`, which needs a condition."
+    ),
+    "issuer_check": Field(
+        "`exact` compares; `template` first fills in the one `{claim}` of `issuer`; `none` does not look. The last two"
+        " need a condition."
+    ),
+    "typ": Field("What the header's `typ` may be; `absent` stands for none."),
+    "conditions": Field(
+        "At most 20 CEL expressions over `claims` and `header`; each must be exactly true.",
+        ['claims.hd == "acme.example"'],
+    ),
+    "replay": Field("What may be used once only: nothing (`off`), each token id, or each token (`fingerprint`)."),
+    "trust_email": Field("Whether an address counts of which the token does not say that it is verified."),
+    "session_ends_with_token": Field("End sessions when the token ends that started them."),
+    "rotate_session_token": Field("Give out a new session token when a token adds to a session."),
     "can_jit_provision": Field("Whether people whom nobody knows yet are created at their first login.", True),
     "url": Field("", "https://app.example/callback"),
     "problems": Field("What stands in the way of this profile ever verifying a token; empty when all is well."),

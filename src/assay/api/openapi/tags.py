@@ -64,6 +64,12 @@ TAGS = (
     Tag("rbac-policies", "RBAC policies", "The roles and resources of an environment.", ("/rbac_policy",)),
     Tag("jwt-templates", "JWT templates", "Custom claims of session JWTs.", ("/jwt_templates",)),
     Tag("events", "Audit events", "Who changed what.", ("/events",)),
+    Tag(
+        "attempts",
+        "Attempts and explanations",
+        "What became of trusted auth tokens, what would become of one, and why.",
+        ("/trusted_auth_tokens", "/notices"),
+    ),
     OTHER,
 )
 

@@ -11,11 +11,22 @@ delete from users where user_id = :subject_id and environment_id = :environment_
 select session_id(s.subject_kind, s.kind, s.number, s.id_tail) from sessions s
 where s.subject_id = :subject_id and s.subject_kind = :subject_kind and s.environment_id = :environment_id
 
+-- find_erased_subjects
+-- What issuers call the person in tokens that logged it in, as pairs of issuer and subject.
+select json_group_array(json_array(found.issuer, found.subject)) from (
+    select distinct coalesce(issuer, '') as issuer, subject from attempts
+    where environment_id = :environment_id and subject_id = :subject_id and subject is not null) found
+
 -- erased_attempts
--- Whether an attempt made or changed the person's sessions, or tells of it anywhere.
+-- Whether an attempt made or changed the person's sessions, tells of it anywhere, or was refused to a token that
+-- calls its bearer what issuers call the person.
 environment_id = :environment_id and (
     subject_id = :subject_id or session_id in ({erased_sessions})
-    or tells_of(:traces, reason) or tells_of_json(:traces, details))
+    or tells_of(:traces, reason) or tells_of_json(:traces, details)
+    or tells_of(:traces, coalesce(subject, '')) or tells_of(:traces, coalesce(token_id, ''))
+    or tells_of_json(:traces, kept_claims)
+    or subject_id is null and (coalesce(issuer, ''), subject) in (
+        select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(:subjects)))
 
 -- find_erased_attempts
 -- The newest attempt, and the numbers of all such attempts.

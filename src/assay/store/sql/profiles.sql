@@ -17,6 +17,12 @@ update profiles set
     name = :name, issuer = :issuer, audience = :audience, public_key_type = :public_key_type, jwks_url = :jwks_url,
     attribute_mapping = :attribute_mapping, can_jit_provision = :can_jit_provision, algorithms = :algorithms,
     leeway_seconds = :leeway_seconds, key_sources = :key_sources, keys_stale_limit = :keys_stale_limit,
+    max_age_seconds = :max_age_seconds, max_lifetime_seconds = :max_lifetime_seconds, require_exp = :require_exp,
+    additional_audiences = :additional_audiences, single_audience = :single_audience,
+    audience_claim = :audience_claim, issuer_check = :issuer_check, typ = :typ, conditions = :conditions,
+    replay = :replay, trust_email = :trust_email, organizations = :organizations,
+    session_ends_with_token = :session_ends_with_token, rotate_session_token = :rotate_session_token,
+    enabled = :enabled, kept_claims = :kept_claims,
     updated_at = :updated_at, revision = revision + 1
 where environment_id = :environment_id and profile_id = :profile_id and revision = :revision
 

@@ -6,6 +6,11 @@ exists (
 and (:profile_id is null or exists (
     select 1 from profiles g
     where g.environment_id = :environment_id and g.profile_id = :profile_id and g.revision = :profile_revision))
+and (:profile_revisions is null or not exists (
+    select 1 from json_each(:profile_revisions) p
+    where not exists (
+        select 1 from profiles g
+        where g.environment_id = :environment_id and g.profile_id = p.key and g.revision = p.value)))
 and (:session_number is null or exists (
     select 1 from sessions g
     where g.number = :session_number and g.environment_id = :environment_id and g.revoked_at is null
@@ -33,6 +38,7 @@ update sessions set
     expires_at = coalesce(:expires_at, expires_at),
     factors = coalesce(:factors, factors),
     custom_claims = coalesce(:custom_claims, custom_claims),
+    token_hash = coalesce(:token_hash, token_hash),
     revision = revision + :revision_step
 where number = :number and environment_id = :environment_id and revoked_at is null and expires_at > :now
 and (:revision is null or revision = :revision)
@@ -112,6 +118,12 @@ group by environment_id
 insert into attempts ({attempt})
 select {:attempt}
 where exists (select 1 from environments e where e.environment_id = :environment_id)
+
+-- record_guarded_attempt
+-- The same, only if what the attest was decided upon still holds.
+insert into attempts ({attempt})
+select {:attempt}
+where {guard}
 
 -- record_event
 -- One line of the audit record.

@@ -15,7 +15,7 @@ from assay.rules.policies import PolicyParts
 from assay.stories import environments, jwt_templates, profiles, rbac_policies, redirect_urls, workspace
 from assay.stories.context import Context, Operator
 from assay.stories.declared import meanwhile
-from assay.stories.declared.planning_profiles import PLAIN_FIELDS, SOURCES, resolved
+from assay.stories.declared.planning_profiles import SOURCES, resolved
 from assay.stories.declared.steps import (
     ChangeEnvironment,
     ChangeProfile,
@@ -35,9 +35,9 @@ from assay.stories.declared.steps import (
     SetTemplate,
     Step,
 )
-from assay.stories.declared.wanted import ProjectReference, SharedSecret, WantedProfile, WantedSource
+from assay.stories.declared.wanted import PLAIN_FIELDS, ProjectReference, SharedSecret, WantedProfile, WantedSource
 from assay.stories.key_sources import GivenSource, HmacGiven
-from assay.stories.profiles import ProfileCreate, ProfileUpdate
+from assay.stories.profiles import NO_LIMIT, ProfileCreate, ProfileUpdate
 from assay.stories.rbac_policies import GivenDefaultRole, GivenPermission, GivenResource, GivenRole, GivenScope
 from assay.stories.redirect_urls import GivenType
 
@@ -209,6 +209,8 @@ async def _change_profile(ctx: Context, by: Operator, step: ChangeProfile) -> Pr
     environment = await _environment(ctx, step)
     wanted = await _resolved(ctx, step.wanted)
     given = _plain(wanted, [name for name in step.fields if name != SOURCES])
+    if given.get("max_age_seconds", NO_LIMIT) is None:
+        given["max_age_seconds"] = NO_LIMIT
     if SOURCES in step.fields or _secret_at_hand(wanted):
         given[SOURCES] = tuple(_given_source(each) for each in wanted.sources)
     report = await profiles.update_profile(

@@ -19,7 +19,7 @@ from assay.stories import key_sources
 from assay.stories.declared.current import Current, CurrentEnvironment, CurrentProject
 from assay.stories.declared.planning_policies import DEFAULT_ROLES, default_roles_said, entry_fields
 from assay.stories.declared.profiles import is_toml
-from assay.stories.declared.wanted import WantedProfile
+from assay.stories.declared.wanted import PLAIN_FIELDS, WantedProfile
 
 FILE_NAME = "assay.toml"
 KEYS_FOLDER = "keys"
@@ -37,7 +37,7 @@ HEAD = """\
 _PLAIN = {
     field.name: field.default
     for field in msgspec.structs.fields(WantedProfile)
-    if field.name in {"can_jit_provision", "algorithms", "leeway_seconds", "keys_stale_limit"}
+    if field.name in PLAIN_FIELDS and field.name not in {"name", "issuer", "audience", "attribute_mapping"}
 }
 
 
@@ -75,8 +75,9 @@ def _toml(document: Mapping[str, Any]) -> str:
 
 
 def _on_one_line(found: re.Match[str]) -> str:
-    items = (item.strip().removesuffix(",") for item in found[1].removesuffix("\n").split("\n"))
-    line = f" = [{', '.join(items)}]"
+    # Only line feeds part the texts of a list: other line breaks may stand in them.
+    texts = (each[2:].removesuffix(",") for each in found[1].removesuffix("\n").split("\n"))
+    line = f" = [{', '.join(texts)}]"
     return line if len(line) <= _LINE else found[0]
 
 

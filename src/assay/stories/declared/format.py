@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
 from assay.model import EnvironmentSettings
+from assay.model.base import IssuerCheck, Replay
+from assay.model.trust import DEFAULT_TYPES
 from assay.rules.algorithms import DEFAULT_ALGORITHMS
 
 KeyForm = Literal["text", "integer", "boolean", "texts", "table", "tables", "list of tables", "table or JSON text"]
@@ -100,6 +102,68 @@ SETTINGS = Section(
     ),
 )
 
+_JUDGING = (
+    Key("enabled", "boolean", "Whether its tokens start sessions; false refuses them all.", default=True),
+    Key("max_age_seconds", "integer", "How long after its iat a token is taken. Without it there is no such limit."),
+    Key(
+        "max_lifetime_seconds",
+        "integer",
+        "How long a token may live, from its iat, or else from now, to its exp.",
+        default=366 * 86_400,
+    ),
+    Key("require_exp", "boolean", "Whether a token must say when it ends; false needs max_age_seconds.", default=True),
+    Key("additional_audiences", "texts", "Other audiences that are accepted beside audience.", default=[]),
+    Key("single_audience", "boolean", "Refuse tokens that are for other audiences as well.", default=False),
+    Key(
+        "audience_claim",
+        "text",
+        "Where the audience stands: a claim name such as azp or client_id, a JSON pointer, header:NAME, or none, which"
+        " needs a condition.",
+        default="aud",
+    ),
+    Key(
+        "issuer_check",
+        "text",
+        "exact compares iss with issuer; template first fills in the one {claim} that issuer holds; none does not look"
+        " at it. The last two need a condition.",
+        default="exact",
+        choices=get_args(IssuerCheck),
+    ),
+    Key(
+        "typ",
+        "texts",
+        "What a token may call itself in its header, in any case and with or without application/; absent stands for"
+        " nothing.",
+        default=list(DEFAULT_TYPES),
+    ),
+    Key("conditions", "texts", "At most 20 CEL expressions over claims and header; each must be true.", default=[]),
+    Key(
+        "replay",
+        "text",
+        "Whether a token may be used again: off lets it; token_id and fingerprint take each token id, or each token,"
+        " once.",
+        default="off",
+        choices=get_args(Replay),
+    ),
+    Key(
+        "trust_email",
+        "boolean",
+        "Whether an address counts of which the token does not say that it is verified.",
+        default=True,
+    ),
+    Key(
+        "organizations",
+        "texts",
+        "The organizations that its tokens are for, by id or external id, at most 100; empty means all. b2b only.",
+        default=[],
+    ),
+    Key("session_ends_with_token", "boolean", "End sessions when the token ends that started them.", default=False),
+    Key(
+        "rotate_session_token", "boolean", "Give out a new session token when a token adds to a session.", default=False
+    ),
+    Key("kept_claims", "texts", "The top-level claims that attempt records may hold, at most 50.", default=[]),
+)
+
 PROFILE = Section(
     "profile",
     f"[{_ENVIRONMENT}.profiles.PROFILE_ID]",
@@ -124,8 +188,10 @@ PROFILE = Section(
         Key(
             "attribute_mapping",
             "table or JSON text",
-            "Which claim says what: attribute = claim. Attributes: email, email_verified, token_id, role_ids;"
-            " b2b also external_member_id, organization_id, organization_name; consumer also external_user_id.",
+            "Which claim says what: attribute = claim. Attributes: email, email_verified, token_id, role_ids, name and"
+            " trusted_metadata.KEY; b2b also external_member_id, organization_id, organization_name; consumer also"
+            " external_user_id. A claim is its name, a JSON pointer such as /user/email,"
+            " { from = CLAIM, default = VALUE }, or { cel = EXPRESSION }.",
             default={},
         ),
         Key("can_jit_provision", "boolean", "Make members, organizations and users that do not exist.", default=False),
@@ -137,6 +203,7 @@ PROFILE = Section(
             "How long the last good keys serve while the issuer is away, 0 to 604800 seconds.",
             default=86_400,
         ),
+        *_JUDGING,
         Key(
             "public_key_type",
             "text",

@@ -17,6 +17,7 @@ from assay.stories.declared.profiles import follows_from
 from assay.stories.declared.steps import Change, ChangeProfile, DeleteProfile, FieldChange, MakeProfile, Step
 from assay.stories.declared.tables import place_of
 from assay.stories.declared.wanted import (
+    PLAIN_FIELDS,
     ProjectReference,
     SharedSecret,
     WantedEnvironment,
@@ -24,16 +25,6 @@ from assay.stories.declared.wanted import (
     WantedSource,
 )
 
-PLAIN_FIELDS = (
-    "name",
-    "issuer",
-    "audience",
-    "attribute_mapping",
-    "can_jit_provision",
-    "algorithms",
-    "leeway_seconds",
-    "keys_stale_limit",
-)
 SOURCES = "key_sources"
 
 _DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(WantedProfile)} | {"attribute_mapping": {}}

@@ -25,7 +25,7 @@ from assay.key_sources import (
 from assay.stories.declared.format import SOURCE_SECTIONS, SOURCES
 from assay.stories.declared.surroundings import Surroundings, Unreadable
 from assay.stories.declared.tables import Table
-from assay.stories.declared.wanted import ProjectReference, SharedSecret, WantedProfile, WantedSource
+from assay.stories.declared.wanted import PLAIN_FIELDS, ProjectReference, SharedSecret, WantedProfile, WantedSource
 
 _KEYS_FROM = ("jwks_url", "pem_files", "public_keys", "key_sources")
 _SECTIONS = dict(zip(SOURCES, SOURCE_SECTIONS, strict=True))
@@ -41,18 +41,12 @@ def read_profile(profile_id: str, table: Table, around: Surroundings) -> WantedP
     for name in ("issuer", "audience"):
         if not table.given(name) and not follows_from(sources):
             table.fault(f"{name} is missing")
+    own = {"name": table["name"] or "", "attribute_mapping": _mapping(table)}
     return WantedProfile(
         profile_id=profile_id,
-        name=table["name"] or "",
-        issuer=table["issuer"],
-        audience=table["audience"],
         sources=sources,
-        attribute_mapping=_mapping(table),
-        can_jit_provision=table["can_jit_provision"],
-        algorithms=table.texts("algorithms"),
-        leeway_seconds=table["leeway_seconds"],
-        keys_stale_limit=table["keys_stale_limit"],
         public_key_type=table["public_key_type"],
+        **{name: _plain(table[name]) for name in PLAIN_FIELDS} | own,
     )
 
 
@@ -79,11 +73,15 @@ def json_object(text: str | bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def _plain(value: Any) -> Any:  # noqa: ANN401 - its form has been checked against the table of keys
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _mapping(table: Table) -> dict[str, Any]:
     found = table["attribute_mapping"]
     mapping = json_object(found) if isinstance(found, str) else found
     if mapping is None or not (isinstance(found, str) or is_toml(mapping)):
-        table.fault("it is a table from attribute to claim name, or the same as JSON text", "attribute_mapping")
+        table.fault("it is a table from attribute to claim, or the same as JSON text", "attribute_mapping")
         return {}
     return dict(mapping)
 

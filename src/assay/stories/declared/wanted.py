@@ -8,6 +8,8 @@ import msgspec
 
 from assay.key_sources import JwksSource, PemSource
 from assay.model import EnvironmentSettings, JwtTemplate, KeyType, Kind, RedirectUrl, Vertical
+from assay.model.base import IssuerCheck, Replay
+from assay.model.trust import DEFAULT_TYPES
 from assay.rules.algorithms import DEFAULT_ALGORITHMS
 from assay.rules.permissions import Resource, Role, Scope
 from assay.stories.key_sources import GivenSource
@@ -47,6 +49,22 @@ class WantedProfile(msgspec.Struct, frozen=True, kw_only=True):
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     leeway_seconds: int = 30
     keys_stale_limit: int = 86_400
+    max_age_seconds: int | None = None
+    max_lifetime_seconds: int = 366 * 86_400
+    require_exp: bool = True
+    additional_audiences: tuple[str, ...] = ()
+    single_audience: bool = False
+    audience_claim: str = "aud"
+    issuer_check: IssuerCheck = "exact"
+    typ: tuple[str, ...] = DEFAULT_TYPES
+    conditions: tuple[str, ...] = ()
+    replay: Replay = "off"
+    trust_email: bool = True
+    organizations: tuple[str, ...] = ()
+    session_ends_with_token: bool = False
+    rotate_session_token: bool = False
+    enabled: bool = True
+    kept_claims: tuple[str, ...] = ()
     public_key_type: KeyType | None = None
 
     def only_jwks_url(self) -> str | None:
@@ -58,6 +76,12 @@ class WantedProfile(msgspec.Struct, frozen=True, kw_only=True):
         """The PEM texts, if they are all there is to say of the keys."""
         first = self.sources[0] if len(self.sources) == 1 else None
         return first.public_keys if isinstance(first, PemSource) else None
+
+
+PLAIN_FIELDS = tuple(
+    name for name in WantedProfile.__struct_fields__ if name not in {"profile_id", "sources", "public_key_type"}
+)
+"""The fields that stand in a profile as the file says them."""
 
 
 class WantedEnvironment(msgspec.Struct, frozen=True, kw_only=True):
