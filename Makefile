@@ -6,7 +6,7 @@ DATA ?= .demo
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test soak check lint types docs reference mutation clean
+.PHONY: setup demo test screenshots soak check lint types docs reference mutation clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.run-installed
@@ -34,6 +34,10 @@ test: $(VENV)/.dev-installed tests/sdk/node/node_modules/.installed
 
 tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json tests/prepare.sh
 	tests/prepare.sh
+
+# Every page of the dashboard, at two widths, into docs/images.
+screenshots: $(VENV)/.dev-installed tests/sdk/node/node_modules/.installed
+	$(BIN)/python -m tests.dashboard.screenshots
 
 # Compares the judge with two independent libraries on fresh examples, for SECONDS (or for EXAMPLES, if given), and
 # then calls all that the OpenAPI document describes with made-up requests, for SECONDS as well.

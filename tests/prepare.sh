@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests use besides Python: curl and openssl (the README's and tutorial's own commands) and Node with npm
-# (the official Node SDK). Whatever is missing is installed from Debian, or named.
+# What the tests use besides Python: curl and openssl (the README's and tutorial's own commands), Node with npm (the
+# official Node SDK) and Chromium (the dashboard). Whatever is missing is installed from Debian, or named.
 set -euo pipefail
 
 missing=()
@@ -9,6 +9,7 @@ command -v openssl >/dev/null || missing+=(openssl)
 if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; then
   missing+=(nodejs npm)
 fi
+command -v chromium >/dev/null || missing+=(chromium)
 
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -15,18 +15,19 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from assay import errors, logs
-from assay.api.application import Application
+from assay import errors, first_operator, logs
 from assay.api.calls import new_request_id
 from assay.api.wire.answers import encode, refusal
 from assay.app import open_context
 from assay.config import ConfigFault, Settings
+from assay.front import Front
 from assay.metrics import PATH, Metrics
 from assay.observing import lag
 from assay.observing.opening import open_tracer
 from assay.observing.tracer import Tracer
 from assay.stories import housekeeping
 from assay.stories.context import Context
+from assay.stories.operators import Invitation
 from assay.tls import Tls, TlsFiles
 
 BACKLOG = 2048
@@ -115,8 +116,9 @@ async def serve(
             tidied(context),
             _beside(Metrics(context, tls), beside),
         ):
-            config = _config(Application(context), tls)
-            server = _Server(config, lambda: _announce(url, on_listening))
+            config = _config(Front(context), tls)
+            invitation = await first_operator.invited(context)
+            server = _Server(config, lambda: _announce(url, on_listening, invitation, settings))
             stop.pass_on_to(server)
             await server.serve(sockets=[listener])
     log.info("stopped")
@@ -319,7 +321,9 @@ def _address(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _announce(url: str, on_listening: OnListening | None) -> None:
+def _announce(url: str, on_listening: OnListening | None, invitation: Invitation | None, settings: Settings) -> None:
     log.info("listening", url=url)
     if on_listening is not None:
         on_listening(url)
+    if invitation is not None:
+        first_operator.hand_out(invitation, url, settings)

@@ -167,6 +167,11 @@ def test_the_page_about_monitoring_runs(tmp_path: Path) -> None:
     World(tmp_path, Assay(tmp_path), "", Issuer()).run("monitor.md", {}, ports)
 
 
+def test_the_page_about_the_dashboard_runs(tmp_path: Path) -> None:
+    World(tmp_path, Assay(tmp_path), "", Issuer()).run("use-the-dashboard.md", {}, {"8080": str(_free_port())})
+    assert (tmp_path / "assay.db.first-operator").stat().st_mode & 0o777 == 0o600
+
+
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]

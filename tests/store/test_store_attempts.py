@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from assay.model import Attempt, NumberedAttempt
 from assay.store import (
+    AttemptPoint,
     AttemptSearch,
     DeleteProfile,
     Forget,
@@ -206,3 +207,24 @@ async def test_looking_for_the_oldest_attempts_reads_no_others(path: str, store:
         }
     assert "TEMP B-TREE FOR ORDER BY" not in " ".join(plan.values())
     assert "replay_marks_expiry" in plan["forget_replay_marks"]
+
+
+async def test_a_series_counts_the_newest_attempts_by_slice_profile_outcome_and_duration(
+    store: Store, tenant: Tenant, neighbour: Tenant
+) -> None:
+    usual: dict[str, Any] = {"profile_id": "partner", "outcome": "granted", "milliseconds": 3}
+    await write_down(store, records.attempt(neighbour.id, **usual))
+    await write_down(
+        store,
+        records.attempt(tenant.id, **usual, created_at=NOW - 1),
+        records.attempt(tenant.id, **usual, created_at=NOW),
+        records.attempt(tenant.id, **usual, created_at=NOW + 59),
+        records.attempt(tenant.id, **(usual | {"outcome": "refused", "milliseconds": None}), created_at=NOW + 60),
+        records.attempt(tenant.id, **(usual | {"profile_id": "other"}), created_at=NOW + 60),
+    )
+    assert await store.attempt_series(tenant.id, NOW, 60, 10) == [
+        AttemptPoint(0, "partner", "granted", 3, 2),
+        AttemptPoint(1, "other", "granted", 3, 1),
+        AttemptPoint(1, "partner", "refused", None, 1),
+    ]
+    assert sum(point.count for point in await store.attempt_series(tenant.id, NOW, 60, 2)) == 2

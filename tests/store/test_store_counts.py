@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assay.model import NumberedEvent, PersonCounts
-from assay.store import ErasePerson, RecordAttempt, RecordEvents, RevokeSessionsWhere, Store
+from assay.store import ErasePerson, EventSearch, RecordAttempt, RecordEvents, RevokeSessionsWhere, Store
 from tests import records
 from tests.records import NOW
 from tests.store.conftest import Tenant
@@ -86,3 +86,39 @@ async def test_the_newest_events_come_with_their_numbers_newest_first(
     assert await store.newest_events(tenant.id, 1) == [NumberedEvent(number=newest[0].number, event=told[2])]
     assert [one.event for one in await store.newest_events(tenant.id, 10)] == [told[2], told[0]]
     assert await store.newest_events("project-test-0", 10) == []
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        pytest.param(EventSearch(), [4, 3, 1, 0], id="everything"),
+        pytest.param(EventSearch(limit=2), [4, 3], id="a page"),
+        pytest.param(EventSearch(action="member."), [3, 0], id="the beginning of the action"),
+        pytest.param(EventSearch(action="Member."), [], id="in another case"),
+        pytest.param(EventSearch(action="%"), [], id="no pattern"),
+        pytest.param(EventSearch(target="t"), [4], id="target"),
+        pytest.param(EventSearch(actor="ada"), [3, 1], id="actor"),
+        pytest.param(EventSearch(actor="ada", action="user."), [1], id="both"),
+    ],
+)
+async def test_events_are_found_by_what_is_known_of_them(
+    search: EventSearch, found: list[int], store: Store, tenant: Tenant, neighbour: Tenant
+) -> None:
+    told = [
+        records.event(tenant.id, action="member.created"),
+        records.event(tenant.id, action="user.created", actor="ada"),
+        records.event(neighbour.id, action="member.created", target="t", actor="ada"),
+        records.event(tenant.id, action="member.updated", actor="ada"),
+        records.event(tenant.id, action="profile.created", target="t"),
+    ]
+    await store.write(RecordEvents(events=tuple(told)))
+    assert [told.index(one.event) for one in await store.search_events(tenant.id, search)] == found
+
+
+async def test_a_page_of_events_ends_before_a_number(store: Store, tenant: Tenant, neighbour: Tenant) -> None:
+    told = [records.event(of.id, action=f"change.{number}") for number, of in enumerate((tenant, neighbour, tenant))]
+    await store.write(RecordEvents(events=tuple(told)))
+    newest = await store.search_events(None, EventSearch(limit=1))
+    older = EventSearch(before=newest[0].number)
+    assert [one.event for one in await store.search_events(None, older)][:2] == [told[1], told[0]]
+    assert [one.event for one in await store.search_events(tenant.id, older)] == [told[0]]

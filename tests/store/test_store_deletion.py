@@ -7,12 +7,22 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from assay.model import JwtTemplate, KeptKeys, Project, PublicToken, RedirectUrl, Session
+from assay.model import (
+    JwtTemplate,
+    KeptKeys,
+    OperatorLink,
+    OperatorPassword,
+    Project,
+    PublicToken,
+    RedirectUrl,
+    Session,
+)
 from assay.rules.permissions import DEFAULT_POLICY
 from assay.store import (
     ConfigureEnvironment,
     CreateEnvironment,
     CreateMember,
+    CreateOperatorLink,
     CreateOrganization,
     CreateProfile,
     CreatePublicToken,
@@ -27,6 +37,7 @@ from assay.store import (
     Stale,
     Store,
     TouchSecret,
+    UseOperatorLink,
 )
 from tests import records
 from tests.records import NOW
@@ -47,6 +58,9 @@ async def fill(store: Store, tenant: Tenant) -> None:
         jwt_templates=(JwtTemplate(template_type="SESSION", template_content="{}", custom_audience=""),),
         redirect_urls=(RedirectUrl(url="https://a.example", valid_types=()),),
     )
+    user_id = tenant.user.user_id
+    link = OperatorLink(token_hash=user_id.encode(), user_id=user_id, created_at=NOW, expires_at=NOW + 1)
+    password = OperatorPassword(user_id=user_id, password_hash="$argon2id$", changed_at=NOW)
     writes = (
         CreateProfile(profile=pem),
         CreateProfile(profile=gone),
@@ -64,6 +78,11 @@ async def fill(store: Store, tenant: Tenant) -> None:
         ),
         records.start(records.session(tenant.user, revoked_at=NOW), tenant.secret),
         RecordAttempt(attempt=records.attempt(environment_id), events=(records.event(environment_id),)),
+        CreateOperatorLink(link=replace(link, token_hash=b"used" + link.token_hash)),
+        UseOperatorLink(
+            token_hash=b"used" + link.token_hash, user=tenant.user, is_new=False, password=password, now=NOW
+        ),
+        CreateOperatorLink(link=link),
     )
     for write in writes:
         await store.write(write)
@@ -80,7 +99,16 @@ async def test_everything_has_an_environment(store: Store, tenant: Tenant, path:
     of_environments = {name for name, columns in contents.tables(path).items() if "environment_id" in columns}
     assert contents.holders(path, tenant.id) == of_environments
     others = set(contents.tables(path)) - of_environments
-    assert others == {"projects", "member_emails", "workspace_keys", "meta", "schema_migrations"}
+    assert others == {
+        "member_emails",
+        "meta",
+        "operator_links",
+        "operator_passwords",
+        "projects",
+        "schema_migrations",
+        "sign_in_tries",
+        "workspace_keys",
+    }
 
 
 async def test_a_deleted_environment_leaves_its_audit_events_and_nothing_else(

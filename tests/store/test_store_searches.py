@@ -228,6 +228,22 @@ async def test_members_of_another_environment_are_not_searched(store: Store, ten
     assert await store.search_members(search, (neighbour.organization.organization_id,)) == ([], 0)
 
 
+async def test_without_organizations_all_members_of_the_environment_are_searched(
+    store: Store, crowd: Crowd, neighbour: Tenant
+) -> None:
+    search = Search(environment_id=crowd.tenant.id)
+    found, total = await store.search_members(search, None)
+    present = [member for member in crowd.members.values() if member.status != "deleted"]
+    assert {member.member_id for member in found} >= {member.member_id for member in present}
+    assert neighbour.member.member_id not in {member.member_id for member in found}
+    assert total == len(found)
+    deleted = replace(search, filters=(Filter("statuses", ("deleted",)),))
+    gone = [member for member in crowd.members.values() if member.status == "deleted"]
+    assert await store.search_members(deleted, None) == (gone, len(gone))
+    assert await store.search_members(replace(search, limit=1), None) == (found[:1], total)
+    assert (await store.search_members(replace(search, after=found[0].member_id), None))[0] == found[1:]
+
+
 async def test_pages_follow_the_ids_and_each_knows_the_total(store: Store, crowd: Crowd) -> None:
     expected = sorted(crowd.users.values(), key=record_id)
     search = Search(environment_id=crowd.tenant.id, limit=2)

@@ -439,7 +439,7 @@ def test_every_statement_is_used() -> None:
     folder = Path(assay.store.__file__).parent
     sources = "".join(file.read_text() for file in (*folder.glob("*.py"), *folder.glob("sql/*.sql")))
     filters = {f"{target}.{name}" for target, names in FILTERS.items() for name in names}
-    searches = {f"{verb}_{target}" for target in FILTERS for verb in ("search", "count")}
+    searches = {f"{verb}_{target}" for target in (*FILTERS, "all_members") for verb in ("search", "count")}
     unused = {
         name
         for name in STATEMENTS.keys() - filters - searches

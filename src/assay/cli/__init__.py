@@ -25,6 +25,7 @@ from assay.cli import (
     guess,
     imports,
     keys,
+    operators,
     output,
     people,
     presets,
@@ -55,6 +56,7 @@ app.add_typer(profiles.app, name="profile", short_help="Whose tokens to trust.")
 profiles.app.command("guess")(guess.guess)
 app.add_typer(presets.app, name="preset", short_help="Issuers that are known.")
 app.add_typer(workspace_keys.app, name="workspace-key", short_help="Keys of the management API.")
+app.add_typer(operators.app, name="operator", short_help="Who signs in to the dashboard.")
 app.add_typer(keys.app, name="keys", short_help="Signing keys, the root key.")
 app.command("apply", short_help="Make the database agree with a file.")(apply.apply)
 app.command("export", short_help="Write such a file.")(export.export)

@@ -47,7 +47,10 @@ def serve(
     ] = None,
     database: Database = None,
 ) -> None:
-    """Serve the API until Ctrl-C or SIGTERM; requests in flight are finished first.
+    """Serve the API and the dashboard until Ctrl-C or SIGTERM; requests in flight are finished first.
+
+    As long as there is no operator, each start makes a link for the first one: on the terminal, else in the file
+    DATABASE.first-operator.
 
     Refuses to start with a wrong root key. The log goes to standard error, a JSON object per line.
     """

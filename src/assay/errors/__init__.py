@@ -8,6 +8,7 @@ from assay.errors.base import all_errors as all_errors
 from assay.errors.declared import *  # noqa: F403 - the tree is one name space: errors.MemberNotFound
 from assay.errors.directory import *  # noqa: F403
 from assay.errors.management import *  # noqa: F403
+from assay.errors.operators import *  # noqa: F403
 from assay.errors.people_files import *  # noqa: F403
 from assay.errors.permissions import *  # noqa: F403
 from assay.errors.presets import *  # noqa: F403

@@ -21,6 +21,8 @@ from assay.model.base import Replay as Replay
 from assay.model.base import SubjectKind as SubjectKind
 from assay.model.base import UserStatus as UserStatus
 from assay.model.base import Vertical as Vertical
+from assay.model.operators import OperatorLink as OperatorLink
+from assay.model.operators import OperatorPassword as OperatorPassword
 from assay.model.people import Member as Member
 from assay.model.people import Organization as Organization
 from assay.model.people import OrganizationSettings as OrganizationSettings
@@ -28,6 +30,7 @@ from assay.model.people import RetiredEmail as RetiredEmail
 from assay.model.people import User as User
 from assay.model.people import UserName as UserName
 from assay.model.records import Attempt as Attempt
+from assay.model.records import AttemptCount as AttemptCount
 from assay.model.records import DriftNotice as DriftNotice
 from assay.model.records import Event as Event
 from assay.model.records import NumberedAttempt as NumberedAttempt

@@ -79,6 +79,15 @@ class ReplayMark(Record, frozen=True, kw_only=True):
     session_number: int | None = None
 
 
+class AttemptCount(Record, frozen=True, kw_only=True):
+    """How many attempts at a profile came to one outcome in the hour that begins at ``hour`` (seconds)."""
+
+    profile_id: str
+    outcome: Outcome
+    hour: int
+    attempts: int
+
+
 class DriftNotice(Record, frozen=True, kw_only=True):
     """Something about an issuer's tokens that was not so before."""
 

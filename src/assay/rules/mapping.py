@@ -91,6 +91,11 @@ def read(claims: Claims, profile: Profile, vertical: Vertical) -> Identity:
     )
 
 
+def attributes(vertical: Vertical) -> tuple[str, ...]:
+    """What can be mapped in a project of this vertical, beside ``trusted_metadata.KEY``; in alphabetical order."""
+    return tuple(sorted(_ATTRIBUTES[vertical]))
+
+
 def problems(mapping: dict[str, Any], vertical: Vertical) -> list[str]:
     """Say, a sentence each, what in a mapping can never work. Such a mapping is stored all the same (decisions D7)."""
     external_id = EXTERNAL_ID_ATTRIBUTE[vertical]

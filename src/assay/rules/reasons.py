@@ -48,6 +48,14 @@ def reason_of(refusal: errors.Error) -> Reason | None:
     return max(fitting, key=lambda each: len(each.says), default=None)
 
 
+def reason_of_record(code: str, text: str) -> Reason | None:
+    """The reason of a refusal that was written down: its code, and its detail or else its public sentence."""
+    known = [each for each in REASONS if any(kind.code == code for kind in each.kinds)]
+    said = [each for each in known if each.says and _is_said(each, text)]
+    unsaid = [each for each in known if not each.says and any(kind.default_message == text for kind in each.kinds)]
+    return max(said, key=lambda each: len(each.says), default=unsaid[0] if unsaid else None)
+
+
 def _is_said(reason: Reason, detail: str) -> bool:
     if not reason.says or not detail:
         return not reason.says and not detail

@@ -100,6 +100,11 @@ def number_of_id(text: str, subject_kind: SubjectKind, kind: Kind) -> int:
     return _positive(value >> 80 << 16 | (value >> 64 & 0xFFF) << 4 | value >> 58 & 0xF, errors.InvalidSessionId)
 
 
+def time_of(number: int) -> int:
+    """When a session with this number was started, in seconds since the epoch."""
+    return ((number >> 22) + EPOCH_MILLISECONDS) // 1000
+
+
 def _positive(number: int, otherwise: type[errors.Error]) -> int:
     # The top bit is never set in a number of ours, and a store could not hold it.
     if number >> 63:

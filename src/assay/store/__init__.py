@@ -11,29 +11,27 @@ unique key and :class:`Stale` when what it was decided upon has changed since; b
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
-
-import msgspec
+from typing import Literal, Protocol
 
 from assay.model import (
     Attempt,
+    AttemptCount,
     Caller,
     Environment,
     EnvironmentCounts,
     Event,
-    JwtTemplate,
     KeptKeys,
     Member,
     NumberedAttempt,
     NumberedEvent,
     Observations,
+    OperatorLink,
+    OperatorPassword,
     Organization,
-    Outcome,
     PersonCounts,
     Profile,
     Project,
     PublicToken,
-    RedirectUrl,
     ReplayMark,
     Secret,
     Session,
@@ -43,7 +41,14 @@ from assay.model import (
     User,
     WorkspaceKey,
 )
-from assay.rules.permissions import Policy
+from assay.store.dashboard_writes import CountSignIn as CountSignIn
+from assay.store.dashboard_writes import CreateOperatorLink as CreateOperatorLink
+from assay.store.dashboard_writes import DeleteOperator as DeleteOperator
+from assay.store.dashboard_writes import ForgetSignIns as ForgetSignIns
+from assay.store.dashboard_writes import ReplaceOperator as ReplaceOperator
+from assay.store.dashboard_writes import ReplaceOperatorPassword as ReplaceOperatorPassword
+from assay.store.dashboard_writes import SignInCount as SignInCount
+from assay.store.dashboard_writes import UseOperatorLink as UseOperatorLink
 from assay.store.operator_writes import ConfigureEnvironment as ConfigureEnvironment
 from assay.store.operator_writes import CreateEnvironment as CreateEnvironment
 from assay.store.operator_writes import CreatePublicToken as CreatePublicToken
@@ -58,6 +63,13 @@ from assay.store.operator_writes import RevokeSessionsWhere as RevokeSessionsWhe
 from assay.store.operator_writes import RevokeWorkspaceKey as RevokeWorkspaceKey
 from assay.store.operator_writes import TouchSecret as TouchSecret
 from assay.store.operator_writes import TouchWorkspaceKey as TouchWorkspaceKey
+from assay.store.questions import AttemptPoint as AttemptPoint
+from assay.store.questions import AttemptSearch as AttemptSearch
+from assay.store.questions import Configuration as Configuration
+from assay.store.questions import EventSearch as EventSearch
+from assay.store.questions import Filter as Filter
+from assay.store.questions import Search as Search
+from assay.store.session_search import SessionSearch as SessionSearch
 from assay.store.writes import CreateMember as CreateMember
 from assay.store.writes import CreateOrganization as CreateOrganization
 from assay.store.writes import CreateProfile as CreateProfile
@@ -116,60 +128,6 @@ class Conflict(Exception):
 
 class Stale(Exception):
     """What the write was decided upon has changed; read again and decide again."""
-
-
-# ---------------------------------------------------------------- searches
-
-
-class Filter(msgspec.Struct, frozen=True):
-    """One condition of a search: a name out of the target's table of filters, and its checked value."""
-
-    name: str
-    value: Any
-
-
-class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of records, in the order of their ids, after ``after``. ``limit`` is 1 to 1001: a page and one more."""
-
-    environment_id: str
-    filters: tuple[Filter, ...] = ()
-    any_of: bool = False
-    limit: int = 100
-    after: str | None = None
-
-
-class AttemptSearch(msgspec.Struct, frozen=True, kw_only=True):
-    """Which attempts: all that is given must be so. ``before`` and ``after`` are numbers, neither included.
-
-    With ``after`` the page is the oldest ones that follow it, oldest first; else the newest, newest first.
-    """
-
-    request_id: str | None = None
-    profile_id: str | None = None
-    outcome: Outcome | None = None
-    code: str | None = None
-    issuer: str | None = None
-    subject: str | None = None
-    token_id: str | None = None
-    kid: str | None = None
-    subject_id: str | None = None
-    organization_id: str | None = None
-    since: int | None = None
-    until: int | None = None
-    before: int | None = None
-    after: int | None = None
-    limit: int = 100
-
-
-# ---------------------------------------------------------------- what configures an environment
-
-
-class Configuration(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator has set for an environment; ``policy`` is None as long as it is the default one."""
-
-    policy: Policy | None = None
-    jwt_templates: tuple[JwtTemplate, ...] = ()
-    redirect_urls: tuple[RedirectUrl, ...] = ()
 
 
 class Store(Protocol):
@@ -240,6 +198,14 @@ class Store(Protocol):
     async def all_signing_keys(self) -> list[SigningKey]:
         """All signing keys of the store, for a change of the root key."""
 
+    # -- operators of the dashboard
+
+    async def operator_password(self, user_id: str) -> OperatorPassword | None:
+        """What is kept of an operator's password; None for one who has none."""
+
+    async def operator_link(self, token_hash: bytes, now: int) -> OperatorLink | None:
+        """The one-time link with this hash, if it still works at ``now``."""
+
     # -- trust
 
     async def profile(self, environment_id: str, profile_id: str) -> Profile | None:
@@ -247,6 +213,9 @@ class Store(Protocol):
 
     async def profiles(self, environment_id: str) -> list[Profile]:
         """All profiles of an environment, oldest first."""
+
+    async def profile_page(self, environment_id: str, words: str, after: tuple[int, str], limit: int) -> list[Profile]:
+        """Profiles of which name, id or issuer holds ``words``, oldest first, that follow (created_at, profile_id)."""
 
     async def kept_keys(self, environment_id: str, profile_id: str) -> list[KeptKeys]:
         """What is remembered of the profile's fetched sources, in the order of ``source``."""
@@ -287,8 +256,10 @@ class Store(Protocol):
     async def search_organizations(self, search: Search) -> tuple[list[Organization], int]:
         """A page, and how many match in all."""
 
-    async def search_members(self, search: Search, organization_ids: tuple[str, ...]) -> tuple[list[Member], int]:
-        """A page of the members of these organizations, and how many match in all."""
+    async def search_members(
+        self, search: Search, organization_ids: tuple[str, ...] | None
+    ) -> tuple[list[Member], int]:
+        """A page of the members of these organizations (None: of the environment), and how many match in all."""
 
     async def search_users(self, search: Search) -> tuple[list[User], int]:
         """A page, and how many match in all."""
@@ -311,6 +282,12 @@ class Store(Protocol):
     ) -> int:
         """How many sessions :class:`RevokeSessionsWhere` with these values would end at ``now``."""
 
+    async def recent_sessions(self, environment_id: str, search: SessionSearch) -> tuple[list[Session], int | None]:
+        """The sessions that match, newest first, and the number before which to go on; None when none is older.
+
+        A page may be short, even empty, and yet not the last one (:class:`SessionSearch`).
+        """
+
     # -- records
 
     async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
@@ -325,6 +302,12 @@ class Store(Protocol):
     async def newest_events(self, environment_id: str | None, limit: int) -> list[NumberedEvent]:
         """The newest events of one environment (None: of all) with their numbers, newest first."""
 
+    async def search_events(self, environment_id: str | None, search: EventSearch) -> list[NumberedEvent]:
+        """A page of the events of one environment (None: of all) that match, newest first.
+
+        It may look at every event there is, so it runs beside everything else.
+        """
+
     async def person_counts(
         self, environment_id: str, subject_kind: SubjectKind, subject_id: str, traces: tuple[str, ...]
     ) -> PersonCounts:
@@ -337,6 +320,17 @@ class Store(Protocol):
         """A page of the attempts of one environment (None: of all) that match.
 
         It may look at every attempt there is, so it runs beside everything else.
+        """
+
+    async def attempt_counts(self, environment_id: str, profile_ids: tuple[str, ...], since: int) -> list[AttemptCount]:
+        """What became of the attempts at these profiles since then, hour by hour; hours without any are left out."""
+
+    async def attempt_series(
+        self, environment_id: str, since: int, slice_seconds: int, most: int
+    ) -> list[AttemptPoint]:
+        """The attempts since then, counted by slice of time, profile, outcome and how long they took.
+
+        Only the newest ``most`` of the environment are looked at, so that it takes a bounded time.
         """
 
     async def anything_to_forget(self, attempts_before: int, now: int) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from assay import store
 from assay.model import Attempt, Member, Profile, ReplayMark
 from assay.store import (
-    operator_plans,  # noqa: F401 - once it is imported, ``steps`` knows its plans
+    dashboard_plans,  # noqa: F401 - once it is imported, ``steps`` knows its plans
+    operator_plans,  # noqa: F401 - as above
     rows,
 )
 from assay.store.rows import Parameters, json_text

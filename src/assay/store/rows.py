@@ -21,6 +21,8 @@ from assay.model import (
     KeptKeys,
     Member,
     Observations,
+    OperatorLink,
+    OperatorPassword,
     Organization,
     PemFile,
     Profile,
@@ -101,6 +103,8 @@ KEPT_KEYS = Rows(KeptKeys)
 ORGANIZATION = Rows(Organization)
 MEMBER = Rows(Member)
 USER = Rows(User)
+OPERATOR_PASSWORD = Rows(OperatorPassword)
+OPERATOR_LINK = Rows(OperatorLink)
 SESSION = Rows(Session)
 REPLAY_MARK = Rows(ReplayMark)
 OBSERVATIONS = Rows(Observations)

@@ -26,8 +26,8 @@ class Query(NamedTuple):
     parameters: Parameters
 
 
-def query(target: Target, search: Search, **scope: object) -> Query:
-    """The statements of a search; ``scope`` is what the target's statements ask for beside the search.
+def query(target: Target, search: Search, statements: str = "", **scope: object) -> Query:
+    """The statements of a search; ``scope`` is what they ask for beside it, ``statements`` names others than the usual.
 
     Raises KeyError for a filter the target does not have, ValueError for more filters than MAX_FILTERS.
     """
@@ -45,8 +45,8 @@ def query(target: Target, search: Search, **scope: object) -> Query:
         parameters.update(_bound(f"value_{number}", one))
     joined = (" or " if search.any_of else " and ").join(conditions) or STATEMENTS["everything"]
     return Query(
-        page=STATEMENTS[f"search_{target}"].replace(CONDITIONS, joined),
-        total=STATEMENTS[f"count_{target}"].replace(CONDITIONS, joined),
+        page=STATEMENTS[f"search_{statements or target}"].replace(CONDITIONS, joined),
+        total=STATEMENTS[f"count_{statements or target}"].replace(CONDITIONS, joined),
         parameters=parameters,
     )
 
@@ -59,7 +59,7 @@ def names_deleted(search: Search) -> bool:
 def _bound(name: str, one: Filter) -> Mapping[str, Any]:
     value = one.value
     if one.name.endswith("_fuzzy"):
-        return {name: _pattern(value)}
+        return {name: pattern(value)}
     if isinstance(value, Mapping):
         return {f"{name}_{part}": bound for part, bound in value.items()}
     if isinstance(value, (list, tuple)):
@@ -67,7 +67,7 @@ def _bound(name: str, one: Filter) -> Mapping[str, Any]:
     return {name: value}
 
 
-def _pattern(part: str) -> str | None:
+def pattern(part: str) -> str | None:
     """A pattern that finds ``part`` anywhere in a lower-cased text; None, which finds nothing, for an absurd one."""
     if len(part) > _MAX_PATTERN:
         return None

@@ -9,30 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 
-from assay import errors, ids
+from assay import ids
 from assay.model import (
-    Attempt,
     Caller,
     Environment,
     EnvironmentCounts,
-    Event,
     KeptKeys,
     Member,
-    NumberedAttempt,
-    NumberedEvent,
-    Observations,
+    OperatorLink,
+    OperatorPassword,
     Organization,
-    PersonCounts,
     Profile,
     Project,
     PublicToken,
-    ReplayMark,
     Secret,
     Session,
     SessionView,
@@ -43,14 +36,22 @@ from assay.model import (
 )
 from assay.observing.meter import Meter
 from assay.rules.permissions import Policy
-from assay.store import AttemptSearch, Configuration, ErasePerson, Search, Write, rows, sqlite_files
-from assay.store.filters import Target
+from assay.store import (
+    Configuration,
+    ErasePerson,
+    Search,
+    SessionSearch,
+    Write,
+    rows,
+    session_search,
+    sqlite_files,
+)
 from assay.store.operator_plans import searched
 from assay.store.plans import plan
-from assay.store.rows import Parameters, R, Rows, json_text
-from assay.store.search import names_deleted, query
+from assay.store.rows import Parameters, json_text
+from assay.store.search import names_deleted, pattern
+from assay.store.sqlite_records import SqliteRecords
 from assay.store.sqlite_writer import Writer
-from assay.store.statements import STATEMENTS
 
 
 async def open_sqlite(
@@ -62,12 +63,11 @@ async def open_sqlite(
     return SqliteStore(lambda: sqlite_files.connect_reader(path), writer)
 
 
-class SqliteStore:
+class SqliteStore(SqliteRecords):
     """A :class:`assay.store.Store` in one file. ``connect`` opens a connection that can only read."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], writer: Writer) -> None:
-        self._connect = connect
-        self._reader = connect()
+        super().__init__(connect)
         self._writer = writer
 
     async def close(self) -> None:
@@ -160,6 +160,14 @@ class SqliteStore:
     async def all_signing_keys(self) -> list[SigningKey]:
         return self._all("all_signing_keys", rows.SIGNING_KEY)
 
+    # -- operators of the dashboard
+
+    async def operator_password(self, user_id: str) -> OperatorPassword | None:
+        return self._one("operator_password", rows.OPERATOR_PASSWORD, user_id=user_id)
+
+    async def operator_link(self, token_hash: bytes, now: int) -> OperatorLink | None:
+        return self._one("operator_link", rows.OPERATOR_LINK, token_hash=token_hash, now=now)
+
     # -- trust
 
     async def profile(self, environment_id: str, profile_id: str) -> Profile | None:
@@ -170,6 +178,13 @@ class SqliteStore:
     async def profiles(self, environment_id: str) -> list[Profile]:
         with self._snapshot():
             found = self._all("profiles", rows.PROFILE, environment_id=environment_id)
+            return [self._with_pem_files(profile) for profile in found]
+
+    async def profile_page(self, environment_id: str, words: str, after: tuple[int, str], limit: int) -> list[Profile]:
+        key = {"environment_id": environment_id, "pattern": pattern(words) if words else None, "limit": limit}
+        place = {"after_created_at": after[0], "after_profile_id": after[1]}
+        with self._snapshot():
+            found = self._all("profile_page", rows.PROFILE, **key, **place)
             return [self._with_pem_files(profile) for profile in found]
 
     def _with_pem_files(self, profile: Profile) -> Profile:
@@ -250,9 +265,13 @@ class SqliteStore:
     async def search_organizations(self, search: Search) -> tuple[list[Organization], int]:
         return self._search("organizations", rows.ORGANIZATION, search)
 
-    async def search_members(self, search: Search, organization_ids: tuple[str, ...]) -> tuple[list[Member], int]:
-        scope = {"organization_ids": json_text(organization_ids), "with_deleted": int(names_deleted(search))}
-        return self._search("members", rows.MEMBER, search, **scope)
+    async def search_members(
+        self, search: Search, organization_ids: tuple[str, ...] | None
+    ) -> tuple[list[Member], int]:
+        scope: Parameters = {"with_deleted": int(names_deleted(search))}
+        if organization_ids is None:
+            return self._search("members", rows.MEMBER, search, statements="all_members", **scope)
+        return self._search("members", rows.MEMBER, search, organization_ids=json_text(organization_ids), **scope)
 
     async def search_users(self, search: Search) -> tuple[list[User], int]:
         return self._search("users", rows.USER, search)
@@ -295,98 +314,6 @@ class SqliteStore:
         key = {"environment_id": environment_id, "organization_id": organization_id, "profile_id": profile_id}
         return int((await self._aside("live_sessions", **key, now=now))[0][0])
 
-    # -- records
-
-    async def replay_mark(self, environment_id: str, profile_id: str, mark: str) -> ReplayMark | None:
-        key = {"environment_id": environment_id, "profile_id": profile_id, "mark": mark}
-        return self._one("replay_mark", rows.REPLAY_MARK, **key)
-
-    async def observations(self, environment_id: str, profile_id: str) -> Observations | None:
-        return self._one("observations", rows.OBSERVATIONS, environment_id=environment_id, profile_id=profile_id)
-
-    async def search_attempts(self, environment_id: str | None, search: AttemptSearch) -> list[NumberedAttempt]:
-        names = ("search_attempts", "search_attempts_after")
-        if environment_id is None:
-            names = ("search_all_attempts", "search_all_attempts_after")
-        name = names[search.after is not None]
-        found = await self._aside(name, environment_id=environment_id, **msgspec.structs.asdict(search))
-        return [NumberedAttempt(number=row[0], attempt=rows.ATTEMPT.record(row[1:])) for row in found]
-
-    async def anything_to_forget(self, attempts_before: int, now: int) -> bool:
-        return bool((await self._aside("anything_to_forget", attempts_before=attempts_before, now=now))[0][0])
-
-    async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
-        which = "all_events_after" if environment_id is None else "events_after"
-        found = self._select(which, {"environment_id": environment_id, "number": number, "limit": limit})
-        return [NumberedEvent(number=row[0], event=rows.EVENT.record(row[1:])) for row in found]
-
-    async def newest_events(self, environment_id: str | None, limit: int) -> list[NumberedEvent]:
-        which = "all_newest_events" if environment_id is None else "newest_events"
-        found = self._select(which, {"environment_id": environment_id, "limit": limit})
-        return [NumberedEvent(number=row[0], event=rows.EVENT.record(row[1:])) for row in found]
-
-    async def person_counts(
-        self, environment_id: str, subject_kind: SubjectKind, subject_id: str, traces: tuple[str, ...]
-    ) -> PersonCounts:
-        key: Parameters = {"environment_id": environment_id, "subject_kind": subject_kind, "subject_id": subject_id}
-        ((subjects,),) = await self._aside("find_erased_subjects", **key)
-        key |= {"traces": json_text((subject_id, *traces)), "subjects": subjects}
-        ((sessions, attempts, events),) = await self._aside("person_counts", **key, tombstones=0)
-        return PersonCounts(sessions=sessions, attempts=attempts, events=events)
-
-    async def attempts(self, environment_id: str, limit: int) -> list[Attempt]:
-        return self._all("attempts", rows.ATTEMPT, environment_id=environment_id, limit=limit)
-
-    async def events(self, environment_id: str | None, limit: int) -> list[Event]:
-        which = "all_events" if environment_id is None else "events"
-        return self._all(which, rows.EVENT, environment_id=environment_id, limit=limit)
-
-    # -- how reads are done
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[None]:
-        """Let the statements inside see one commit. Nothing inside may wait: the connection is shared."""
-        self._run("begin", {})
-        try:
-            yield
-        finally:
-            if self._reader.in_transaction:  # a fault of the file may have ended it already
-                self._run("rollback", {})
-
-    def _one(self, name: str, shape: Rows[R], **parameters: object) -> R | None:
-        found = self._select(name, parameters)
-        return shape.record(found[0]) if found else None
-
-    def _all(self, name: str, shape: Rows[R], **parameters: object) -> list[R]:
-        return [shape.record(row) for row in self._select(name, parameters)]
-
-    def _search(self, target: Target, shape: Rows[R], search: Search, **scope: object) -> tuple[list[R], int]:
-        wanted = query(target, search, **scope)
-        with self._snapshot():
-            page = [shape.record(row) for row in self._run(wanted.page, wanted.parameters)]
-            return page, int(self._run(wanted.total, wanted.parameters)[0][0])
-
-    def _select(self, name: str, parameters: Parameters) -> list[Any]:
-        return self._run(STATEMENTS[name], parameters)
-
-    def _run(self, sql: str, parameters: Parameters) -> list[Any]:
-        return _fetched(self._reader, sql, parameters)
-
-    async def _aside(self, name: str, **parameters: object) -> list[Any]:
-        """Read in a thread, on a connection of its own: what goes over whole tables holds up nobody else."""
-        return await asyncio.to_thread(self._read_aside, STATEMENTS[name], parameters)
-
-    def _read_aside(self, sql: str, parameters: Parameters) -> list[Any]:
-        try:
-            connection = self._connect()
-        except sqlite3.Error as fault:
-            raise errors.StoreUnavailable(detail=f"reading: {fault}") from None
-        with closing(connection):
-            return _fetched(connection, sql, parameters)
-
-
-def _fetched(connection: sqlite3.Connection, sql: str, parameters: Parameters) -> list[Any]:
-    try:
-        return connection.execute(sql, parameters).fetchall()
-    except sqlite3.Error as fault:
-        raise errors.StoreUnavailable(detail=f"reading: {fault}") from None
+    async def recent_sessions(self, environment_id: str, search: SessionSearch) -> tuple[list[Session], int | None]:
+        found, further = await session_search.find(self._aside, environment_id, search)
+        return [rows.SESSION.record(row) for row in found], further

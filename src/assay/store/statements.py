@@ -29,6 +29,8 @@ _SHAPES: Mapping[str, rows.Rows[Any]] = {
     "organization": rows.ORGANIZATION,
     "member": rows.MEMBER,
     "user": rows.USER,
+    "operator_password": rows.OPERATOR_PASSWORD,
+    "operator_link": rows.OPERATOR_LINK,
     "session": rows.SESSION,
     "replay_mark": rows.REPLAY_MARK,
     "observations": rows.OBSERVATIONS,

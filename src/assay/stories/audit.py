@@ -8,6 +8,7 @@ import msgspec
 
 from assay import errors
 from assay.model import Environment, NumberedEvent
+from assay.store import EventSearch
 from assay.stories import cursors, environments
 from assay.stories.context import Call, Context, Operator
 
@@ -49,6 +50,34 @@ async def managed_events(ctx: Context, by: Operator, request: ManagedEventsReque
     """A page of the events of an environment. Raises ProjectNotFound, EnvironmentNotFound, and as :func:`events`."""
     environment = await environments.resolve(ctx, request.project_slug, request.environment_slug)
     return await _page(ctx, environment, request)
+
+
+class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events: all that is given must be so. ``action`` is what the action begins with."""
+
+    action: str | None = None
+    target: str | None = None
+    actor: str | None = None
+
+
+class NewestEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """Events, newest first. ``next_before`` brings older ones; None when there are none."""
+
+    events: list[NumberedEvent]
+    next_before: int | None
+
+
+async def search(
+    ctx: Context, environment_id: str | None, wanted: EventFilter, *, before: int | None = None, limit: int
+) -> NewestEvents:
+    """A page of at most ``limit`` events of one environment (None: of everything), for operators.
+
+    ``before`` is the number of an event, which is not included.
+    """
+    filters = msgspec.structs.asdict(wanted)
+    found = await ctx.store.search_events(environment_id, EventSearch(**filters, before=before, limit=limit + 1))
+    page = found[:limit]
+    return NewestEvents(events=page, next_before=page[-1].number if len(found) > limit else None)
 
 
 async def follow(

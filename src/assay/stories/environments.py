@@ -8,7 +8,7 @@ import msgspec
 
 from assay import errors, ids, store
 from assay.model import Environment, EnvironmentCounts, EnvironmentSettings, Kind, Project
-from assay.stories import credentials, slugs, workspace
+from assay.stories import credentials, internal, slugs, workspace
 from assay.stories.changes import changed_fields, until_current
 from assay.stories.context import Context, Operator
 
@@ -64,7 +64,12 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 async def resolve(ctx: Context, project_slug: str, environment_slug: str) -> Environment:
-    """The environment that these slugs name. Raises ProjectNotFound, EnvironmentNotFound."""
+    """The environment that these slugs name; never that of Assay's own operators.
+
+    Whoever could make a profile there would make operators. Raises ProjectNotFound, EnvironmentNotFound.
+    """
+    if project_slug == internal.PROJECT_SLUG:
+        raise errors.ProjectNotFound("There is no project with this slug.")
     environment = await ctx.store.environment_by_slug(project_slug, environment_slug)
     if environment is None:
         await workspace.require_project(ctx, project_slug)

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 
-from assay import errors, ids, jsontext, store
+from assay import errors, ids, store
 from assay.key_sources import HmacSource, JwksSource, KeySource, PemSource
-from assay.model import Environment, KeyType, PemFile, Profile
+from assay.model import Environment, KeyType, PemFile, Profile, Vertical
 from assay.model.base import IssuerCheck, Replay
 from assay.model.trust import DEFAULT_TYPES
 from assay.rules import mapping, profile_fields
 from assay.rules.algorithms import DEFAULT_ALGORITHMS, HMAC_ALGORITHMS, OPT_IN_ALGORITHMS
-from assay.stories import key_sources
+from assay.stories import key_sources, profile_checks
 from assay.stories.changes import until_current
 from assay.stories.context import Context, Operator
 from assay.stories.key_sources import GivenSource
 from assay.stories.projects import list_projects, require_environment
 
-MOST_MAPPING_BYTES = 16 * 1024
-"""An attribute mapping as JSON. The profile is read for every token, and so is its mapping."""
 NO_LIMIT = 0
 """What takes ``max_age_seconds`` away: an update that says nothing of it leaves it as it is."""
-
-_PROFILE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-_MAX_TEXT = 2048
 
 
 class ProfileCreate(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +111,16 @@ class ProfileReport(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[str]
 
 
+class ProfileReview(msgspec.Struct, frozen=True, kw_only=True):
+    """What would come of saving a profile.
+
+    ``refusals`` stand whatever the operator allows, ``problems`` (a sentence each) do not.
+    """
+
+    refusals: list[errors.Error]
+    problems: list[str]
+
+
 async def create_profile(
     ctx: Context, environment_id: str, request: ProfileCreate, *, by: Operator, allow_problems: bool
 ) -> ProfileReport:
@@ -128,9 +132,20 @@ async def create_profile(
     MustHavePemFiles, TooManyPemFiles, CannotAddPemFile, InvalidPublicKey.
     """
     environment = await require_environment(ctx, environment_id)
+    profile = _made(ctx, environment, request)
+    report = await _report(ctx, environment, profile, allow_problems=allow_problems)
+    event = by.event(environment_id, "profile.created", profile.profile_id, profile.created_at)
+    try:
+        await ctx.store.write(store.CreateProfile(profile=profile, events=(event,)))
+    except store.Conflict:
+        raise errors.TrustedTokenProfileIdAlreadyUsed from None
+    return report
+
+
+def _made(ctx: Context, environment: Environment, request: ProfileCreate) -> Profile:
     now = int(ctx.clock())
     profile = Profile(
-        environment_id=environment_id,
+        environment_id=environment.environment_id,
         profile_id=request.profile_id or ids.new("trusted-auth-token-profile", environment.kind),
         public_key_type=request.public_key_type or ("JWK" if request.jwks_url else "PEM"),
         jwks_url=request.jwks_url or None,
@@ -145,13 +160,43 @@ async def create_profile(
         profile = _with_sources(ctx, environment, profile, request.key_sources)
         if request.public_key_type not in (None, profile.public_key_type):
             raise _invalid(f"with these key_sources public_key_type is {profile.public_key_type}")
-    report = await _report(ctx, environment, profile, allow_problems=allow_problems)
-    event = by.event(environment_id, "profile.created", profile.profile_id, now)
+    return profile
+
+
+async def review_new(ctx: Context, environment_id: str, request: ProfileCreate) -> ProfileReview:
+    """What :func:`create_profile` would say; nothing is written. Raises ProjectNotFound."""
+    environment = await require_environment(ctx, environment_id)
     try:
-        await ctx.store.write(store.CreateProfile(profile=profile, events=(event,)))
-    except store.Conflict:
-        raise errors.TrustedTokenProfileIdAlreadyUsed from None
-    return report
+        profile = _made(ctx, environment, request)
+    except errors.Error as fault:
+        return ProfileReview(refusals=[fault], problems=[])
+    review = await _review(ctx, environment, profile, None)
+    if await ctx.store.profile(environment_id, profile.profile_id) is not None:
+        review.refusals.append(errors.TrustedTokenProfileIdAlreadyUsed())
+    return review
+
+
+async def review_change(ctx: Context, environment_id: str, profile_id: str, change: ProfileUpdate) -> ProfileReview:
+    """What :func:`update_profile` would say; nothing is written.
+
+    Raises ProjectNotFound, TrustedTokenProfileNotFound.
+    """
+    environment = await require_environment(ctx, environment_id)
+    before = await require_profile(ctx, environment_id, profile_id)
+    try:
+        after = _changed(ctx, environment, before, change)
+    except errors.Error as fault:
+        return ProfileReview(refusals=[fault], problems=[])
+    return await _review(ctx, environment, after, before)
+
+
+async def _review(ctx: Context, environment: Environment, profile: Profile, before: Profile | None) -> ProfileReview:
+    refusals = list(profile_checks.refusals(environment, profile))
+    try:
+        await key_sources.check(ctx, profile, before)
+    except errors.Error as fault:
+        refusals.append(fault)
+    return ProfileReview(refusals=refusals, problems=problems(ctx, environment, profile))
 
 
 async def list_profiles(ctx: Context, environment_id: str | None) -> list[ProfileReport]:
@@ -217,6 +262,21 @@ async def delete_profile(ctx: Context, environment_id: str, profile_id: str, *, 
         raise errors.TrustedTokenProfileNotFound from None
 
 
+async def live_sessions(ctx: Context, environment_id: str, profile_id: str) -> int:
+    """How many live sessions rest on the profile, be it with other factors too."""
+    return await ctx.store.live_sessions(environment_id, None, profile_id, int(ctx.clock()))
+
+
+def attributes(vertical: Vertical) -> tuple[str, ...]:
+    """What claims can be mapped to in a project of this vertical, in alphabetical order."""
+    return mapping.attributes(vertical)
+
+
+def algorithms() -> tuple[str, ...]:
+    """The algorithms that a profile can list: those that it accepts by itself first, then the opt-in ones."""
+    return DEFAULT_ALGORITHMS + OPT_IN_ALGORITHMS
+
+
 def problems(ctx: Context, environment: Environment, profile: Profile) -> list[str]:
     """Everything that keeps the profile from working, a sentence each (decisions D7)."""
     mapped = mapping.problems(profile.attribute_mapping, environment.vertical)
@@ -245,34 +305,8 @@ async def _report(
 
 def _check(environment: Environment, profile: Profile) -> None:
     """What is refused outright, whatever the operator allows (decisions D7)."""
-    if not _PROFILE_ID.fullmatch(profile.profile_id):
-        raise _invalid("profile_id has 1 to 128 letters, digits, _ or -")
-    for field in ("name", "issuer", "audience"):
-        if not 1 <= len(getattr(profile, field)) <= _MAX_TEXT:
-            raise _invalid(f"{field} must have 1 to {_MAX_TEXT} characters")
-    unknown = [name for name in profile.algorithms if name not in DEFAULT_ALGORITHMS + OPT_IN_ALGORITHMS]
-    if unknown or not profile.algorithms:
-        raise _invalid(f"algorithms must be a list out of {', '.join(DEFAULT_ALGORITHMS + OPT_IN_ALGORITHMS)}")
-    _check_key_type(profile)
-    if jsontext.size(profile.attribute_mapping) > MOST_MAPPING_BYTES:
-        raise _invalid(f"attribute_mapping is longer than {MOST_MAPPING_BYTES} bytes")
-    mapping.check(profile.attribute_mapping, environment.vertical)
-    profile_fields.check(profile, environment.vertical)
-
-
-def _check_key_type(profile: Profile) -> None:
-    """The fields of the contract fit each other (contract §3.1); what is in them is looked at with the sources."""
-    if profile.key_sources:
-        return
-    if profile.public_key_type == "UNSPECIFIED":
-        raise _invalid("a profile with public_key_type UNSPECIFIED needs key_sources")
-    if profile.public_key_type == "JWK":
-        if not profile.jwks_url:
-            raise errors.MustHaveJwksUrl
-        if profile.pem_files:
-            raise errors.CannotAddPemFile
-    elif profile.jwks_url:
-        raise _invalid("a profile with public_key_type PEM takes no jwks_url")
+    for refusal in profile_checks.refusals(environment, profile):
+        raise refusal
 
 
 # ---------------------------------------------------------------- the fields that say where keys come from

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from assay import errors, ids, store
+from assay.keys.signing import PUBLISHED_AFTER_RETIREMENT
 from assay.model import Caller, Environment, Kind, Project, Secret, SigningKey, Vertical
-from assay.stories import credentials, slugs
+from assay.stories import credentials, internal, slugs
 from assay.stories.context import Context, Operator
 
 
@@ -75,10 +76,10 @@ async def create_project(
 
 
 async def list_projects(ctx: Context) -> list[ProjectListing]:
-    """All projects with their environments, oldest first."""
+    """All projects with their environments, oldest first; that of Assay's own operators is not among them."""
     return [
         ProjectListing(project=project, environments=await ctx.store.environments(project.project_id))
-        for project in await ctx.store.projects()
+        for project in internal.shown(await ctx.store.projects())
     ]
 
 
@@ -132,6 +133,11 @@ async def list_keys(ctx: Context, environment_id: str | None) -> list[SigningKey
         return await ctx.store.all_signing_keys()
     await require_environment(ctx, environment_id)
     return await ctx.store.signing_keys(environment_id)
+
+
+def published_until(key: SigningKey) -> int | None:
+    """When a key stops being published (seconds); None for one that has not been retired (decisions D25)."""
+    return None if key.retired_at is None else key.retired_at + PUBLISHED_AFTER_RETIREMENT
 
 
 async def rotate_keys(ctx: Context, environment_id: str, *, by: Operator) -> list[SigningKey]:

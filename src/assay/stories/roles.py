@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from assay import errors
 from assay.model import Vertical
 from assay.rules import permissions
-from assay.rules.permissions import Policy
+from assay.rules.permissions import Policy, Role
 
 
 def assignable(vertical: Vertical, policy: Policy, role_ids: Iterable[str]) -> tuple[str, ...]:
@@ -20,3 +20,8 @@ def assignable(vertical: Vertical, policy: Policy, role_ids: Iterable[str]) -> t
         if role_id not in known:
             raise errors.InvalidRole(f"The RBAC policy has no role {role_id!r}.")
     return wanted
+
+
+def choices(vertical: Vertical, policy: Policy) -> list[Role]:
+    """The roles of the policy that :func:`assignable` takes."""
+    return [role for role in policy.roles if role.role_id != permissions.DEFAULT_ROLE[vertical]]

@@ -11,7 +11,7 @@ import msgspec
 
 from assay import errors, ids, store
 from assay.model import Environment, Project, Vertical
-from assay.stories import slugs
+from assay.stories import internal, slugs
 from assay.stories.context import Context, Operator
 
 WireVertical = Literal["CONSUMER", "B2B", "ALL"]
@@ -94,7 +94,7 @@ async def get(ctx: Context, _by: Operator, request: ProjectRef) -> Project:
 
 async def list_all(ctx: Context, _by: Operator, _request: Nothing) -> list[Project]:
     """All projects, oldest first."""
-    return await ctx.store.projects()
+    return internal.shown(await ctx.store.projects())
 
 
 async def update(ctx: Context, by: Operator, request: ProjectUpdate) -> Project:
@@ -118,7 +118,8 @@ async def delete(ctx: Context, by: Operator, request: ProjectRef) -> None:
 async def legacy_projects(ctx: Context, _by: Operator, _request: Nothing) -> list[LegacyProject]:
     """All projects under their old and their new names (contract, management 1.1)."""
     return [
-        _legacy(project, await ctx.store.environments(project.project_id)) for project in await ctx.store.projects()
+        _legacy(project, await ctx.store.environments(project.project_id))
+        for project in internal.shown(await ctx.store.projects())
     ]
 
 
@@ -136,7 +137,7 @@ async def legacy_project(ctx: Context, _by: Operator, request: LegacyRef) -> Leg
 async def require_project(ctx: Context, project_slug: str) -> Project:
     """The project with this slug. Raises ProjectNotFound."""
     project = await ctx.store.project_by_slug(project_slug)
-    if project is None:
+    if project is None or internal.is_internal(project):
         raise errors.ProjectNotFound("There is no project with this slug.")
     return project
 
@@ -149,7 +150,8 @@ async def _write(ctx: Context, write: store.Write) -> None:
 
 
 async def _project_of(ctx: Context, environment: Environment) -> Project | None:
-    return next((each for each in await ctx.store.projects() if each.project_id == environment.project_id), None)
+    projects = internal.shown(await ctx.store.projects())
+    return next((each for each in projects if each.project_id == environment.project_id), None)
 
 
 def _legacy(project: Project, environments: list[Environment]) -> LegacyProject:

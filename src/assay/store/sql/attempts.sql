@@ -53,6 +53,22 @@ select number, {attempt} from attempts
 where {attempt_matches} and number > :after
 order by number limit :limit
 
+-- attempt_counts
+-- How many attempts there were at some profiles since a time: by profile, outcome and hour.
+select profile_id, outcome, created_at / 3600 * 3600 as hour, count(*) from attempts
+where environment_id = :environment_id and created_at >= :since
+    and profile_id in (select value from json_each(:profile_ids))
+group by profile_id, outcome, hour
+
+-- attempt_series
+-- The newest attempts of an environment, as far as they are not older than a time, counted.
+select (created_at - :since) / :slice_seconds, profile_id, outcome, milliseconds, count(*)
+from (
+    select created_at, profile_id, outcome, milliseconds from attempts
+    where environment_id = :environment_id order by number desc limit :most)
+where created_at >= :since
+group by 1, 2, 3, 4 order by 1, 2, 3, 4
+
 -- attempt_matches
 -- What all searches ask for.
 (:request_id is null or request_id = :request_id)

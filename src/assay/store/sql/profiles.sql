@@ -54,6 +54,14 @@ select {profile} from profiles where environment_id = :environment_id and profil
 -- All profiles of an environment, oldest first.
 select {profile} from profiles where environment_id = :environment_id order by created_at, profile_id
 
+-- profile_page
+-- Some profiles of an environment, oldest first, after a place in that order; a null pattern asks for nothing.
+select {profile} from profiles
+where environment_id = :environment_id and (created_at, profile_id) > (:after_created_at, :after_profile_id)
+    and (:pattern is null or lower(name) like :pattern escape '\' or lower(issuer) like :pattern escape '\'
+        or lower(profile_id) like :pattern escape '\')
+order by created_at, profile_id limit :limit
+
 -- pem_files
 -- The PEM files of one profile, in the order of its list.
 select {pem_file} from pem_files

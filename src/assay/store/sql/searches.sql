@@ -23,6 +23,19 @@ select count(*) from members
 where organization_id in (select value from json_each(:organization_ids)) and environment_id = :environment_id
     and (:with_deleted = 1 or status <> 'deleted') and ({conditions})
 
+-- search_all_members
+-- A page of the members of an environment; deleted ones only when the search names them.
+select {member} from members
+where environment_id = :environment_id and member_id > :after
+    and (:with_deleted = 1 or status <> 'deleted') and ({conditions})
+order by member_id
+limit :limit
+
+-- count_all_members
+-- How many members match on all pages.
+select count(*) from members
+where environment_id = :environment_id and (:with_deleted = 1 or status <> 'deleted') and ({conditions})
+
 -- search_users
 -- A page of users.
 select {user} from users

@@ -107,6 +107,57 @@ where subject_id = :subject_id and subject_kind = :subject_kind and environment_
     and revoked_at is null and expires_at > :now
 order by number
 
+-- newest_sessions
+-- The numbers of the newest sessions of all environments, as many as are looked at.
+select number from sessions where number < :before order by number desc limit :look
+
+-- newest_sessions_of_subject
+-- The same of one member or user.
+select number from sessions where subject_id = :subject_id and number < :before order by number desc limit :look
+
+-- newest_sessions_of_organization
+-- The same of the members of one organization.
+select number from sessions
+where organization_id = :organization_id and number < :before order by number desc limit :look
+
+-- recent_sessions_floor
+-- How many sessions were looked at, and the number of the oldest one.
+select count(*), min(number) from ({newest_sessions}) s
+
+-- recent_sessions_floor_of_subject
+-- The same of one member or user.
+select count(*), min(number) from ({newest_sessions_of_subject}) s
+
+-- recent_sessions_floor_of_organization
+-- The same of the members of one organization.
+select count(*), min(number) from ({newest_sessions_of_organization}) s
+
+-- recent_sessions
+-- A page of sessions of an environment within two numbers, newest first.
+select {session} from sessions
+where number < :before and number >= :floor and {is_recent}
+order by number desc limit :limit
+
+-- recent_sessions_of_subject
+-- The same of one member or user.
+select {session} from sessions
+where subject_id = :subject_id and number < :before and number >= :floor and {is_recent}
+order by number desc limit :limit
+
+-- recent_sessions_of_organization
+-- The same of the members of one organization.
+select {session} from sessions
+where organization_id = :organization_id and number < :before and number >= :floor and {is_recent}
+order by number desc limit :limit
+
+-- is_recent
+-- Whether a session is one of those that are looked for; null looks for all.
+environment_id = :environment_id
+and (:subject_id is null or subject_id = :subject_id)
+and (:organization_id is null or organization_id = :organization_id)
+and (:is_live is null or (revoked_at is null and expires_at > :now) = :is_live)
+and {rests_on_profile}
+
 -- sessions_alive
 -- How many sessions are live, by environment.
 select environment_id, count(*) from sessions
@@ -155,6 +206,25 @@ select number, {event} from events where environment_id = :environment_id order 
 -- all_newest_events
 -- The same for all environments.
 select number, {event} from events order by number desc limit :limit
+
+-- search_events
+-- The newest events of an environment that match, newest first; a null asks for nothing.
+select number, {event} from events
+where environment_id = :environment_id and {event_matches}
+order by number desc limit :limit
+
+-- search_all_events
+-- As search_events, in all environments.
+select number, {event} from events
+where {event_matches}
+order by number desc limit :limit
+
+-- event_matches
+-- What both searches ask for.
+(:action is null or substr(action, 1, length(:action)) = :action)
+    and (:target is null or target = :target)
+    and (:actor is null or actor = :actor)
+    and (:before is null or number < :before)
 
 -- all_events_after
 -- The same for all environments.

@@ -8,6 +8,7 @@ import msgspec
 
 from assay.model import Environment, Profile, Project
 from assay.store import Configuration, Store
+from assay.stories import internal
 
 
 class CurrentEnvironment(msgspec.Struct, frozen=True):
@@ -64,7 +65,7 @@ class Holdings(msgspec.Struct, frozen=True):
 
 async def read(store: Store) -> Current:
     """Everything that a file can configure, in the order in which it was made."""
-    return Current(tuple([await _project(store, project) for project in await store.projects()]))
+    return Current(tuple([await _project(store, project) for project in internal.shown(await store.projects())]))
 
 
 async def holdings(store: Store, environments: Iterable[Environment], now: int) -> dict[str, Holdings]:
