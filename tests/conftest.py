@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests import explaining
+from tests import explaining, postgres
 from tests.explaining import ExplainedFirst
 from tests.world import World, open_world
+
+
+def pytest_unconfigure() -> None:
+    """The server that tests of PostgreSQL started ends with them."""
+    postgres.end()
 
 
 @pytest.fixture

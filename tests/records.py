@@ -25,10 +25,11 @@ from assay.model import (
     Secret,
     Session,
     SigningKey,
+    SubjectKind,
     User,
     Vertical,
 )
-from assay.store import CreateProject, Guard, StartSession, UpdateSession
+from assay.store import CreateProject, ErasePerson, Forget, Guard, RevokeSession, StartSession, UpdateSession
 
 NOW = 1_750_000_000
 
@@ -236,4 +237,19 @@ def event(environment_id: str | None, **changes: object) -> Event:
         details={"email": "ada@acme.example"},
         created_at=NOW,
     )
+    return _changed(record, changes)
+
+
+def forget(**changes: object) -> Forget:
+    """Forget what is older than NOW, some at a time."""
+    return _changed(Forget(attempts_before=NOW, now=NOW, limit=10), changes)
+
+
+def revoke(of: Session, **changes: object) -> RevokeSession:
+    """End the session at NOW."""
+    return _changed(RevokeSession(environment_id=of.environment_id, number=of.number, revoked_at=NOW), changes)
+
+
+def erase(environment_id: str, subject_kind: SubjectKind, subject_id: str, **changes: object) -> ErasePerson:
+    record = ErasePerson(environment_id=environment_id, subject_kind=subject_kind, subject_id=subject_id)
     return _changed(record, changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
@@ -32,13 +33,14 @@ SETTINGS = (
     Setting(
         variable="ASSAY_DATABASE",
         default="sqlite:///assay.db",
-        meaning="Where records live: sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH.",
+        meaning="Where records live: sqlite:///RELATIVE/PATH, sqlite:////ABSOLUTE/PATH, or"
+        " postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
     ),
     Setting(
         variable="ASSAY_ROOT_KEY",
         default="",
         meaning="Seals our private keys and shared secrets: 32 bytes as base64url. Empty: the file PATH.root-key beside"
-        " the SQLite file, made on first need.",
+        " the SQLite file, made on first need. PostgreSQL has no such file: there it must be set.",
         secret=True,
     ),
     Setting(
@@ -112,9 +114,27 @@ def sqlite_path(database: str) -> str:
     return database.removeprefix("sqlite:///")
 
 
+def is_postgres(database: str) -> bool:
+    """Whether this is the address of a PostgreSQL database."""
+    return database.startswith(("postgresql://", "postgres://"))
+
+
+def shown_database(database: str) -> str:
+    """The address as it may be shown and logged: without a password, and without a query, where one may stand too."""
+    if not is_postgres(database):
+        return database
+    scheme, _, rest = database.partition("://")
+    # Whatever stands before the last @ may be a password with characters that should have been escaped.
+    credentials, at, place = rest.rpartition("@")
+    return f"{scheme}://{re.split('[:/?]', credentials)[0]}{at}{place.partition('?')[0]}"
+
+
 def _database(text: str) -> str:
-    if not text.startswith("sqlite:///") or not sqlite_path(text):
-        raise ConfigFault("the database (--database or ASSAY_DATABASE) must look like sqlite:///PATH")
+    if not is_postgres(text) and (not text.startswith("sqlite:///") or not sqlite_path(text)):
+        raise ConfigFault(
+            "the database (--database or ASSAY_DATABASE) must look like sqlite:///PATH or"
+            " postgresql://USER@HOST/DATABASE"
+        )
     return text
 
 

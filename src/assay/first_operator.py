@@ -9,10 +9,12 @@ from pathlib import Path
 
 import structlog
 
-from assay.config import Settings, sqlite_path
+from assay.config import Settings, is_postgres, sqlite_path
 from assay.stories import operators
 from assay.stories.context import Context, Operator
 from assay.stories.operators import Invitation
+
+_HINT = "assay operator invite EMAIL --role owner"
 
 PATH = "/dashboard/welcome?token="
 
@@ -22,9 +24,10 @@ log = structlog.get_logger()
 async def invited(context: Context) -> Invitation | None:
     """A new link, which ends those of earlier starts; None when there are operators. A file of one is then removed."""
     invitation = await operators.first_link(context, by=Operator(name="serve"))
-    if invitation is None:
+    file = file_of(context.settings)
+    if invitation is None and file is not None:
         with contextlib.suppress(OSError):
-            file_of(context.settings).unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
     return invitation
 
 
@@ -36,16 +39,21 @@ def hand_out(invitation: Invitation, url: str, settings: Settings) -> None:
         sys.stdout.flush()
         return
     file = file_of(settings)
+    if file is None:
+        log.warning("first_operator", hint=_HINT)
+        return
     try:
         _write(file, link)
     except OSError as fault:
-        log.warning("first_operator", fault=fault.strerror, hint="assay operator invite EMAIL --role owner")
+        log.warning("first_operator", fault=fault.strerror, hint=_HINT)
     else:
         log.info("first_operator", file=str(file))
 
 
-def file_of(settings: Settings) -> Path:
-    """Where the link lies when there is no terminal."""
+def file_of(settings: Settings) -> Path | None:
+    """Where the link lies when there is no terminal: beside the file of an SQLite store."""
+    if is_postgres(settings.database):
+        return None
     return Path(f"{sqlite_path(settings.database)}.first-operator")
 
 

@@ -15,7 +15,7 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from assay import errors, first_operator, logs
+from assay import errors, first_operator, logs, months
 from assay.api.calls import new_request_id
 from assay.api.wire.answers import encode, refusal
 from assay.app import open_context
@@ -114,6 +114,7 @@ async def serve(
             open_context(settings, tracer=tracer) as context,
             lag.measured(context.meter),
             tidied(context),
+            months.kept(context),
             _beside(Metrics(context, tls), beside),
         ):
             config = _config(Front(context), tls)

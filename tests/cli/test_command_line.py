@@ -28,7 +28,7 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ..
 
 
 COMMANDS = commands(get_command(cli.app))
-WITHOUT_DATABASE = {("preset", "list"), ("preset", "show"), ("profile", "guess")}
+WITHOUT_DATABASE = {("copy",), ("preset", "list"), ("preset", "show"), ("profile", "guess")}
 
 
 def test_the_version_is_printed(run: Run) -> None:

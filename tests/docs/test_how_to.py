@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
+from tests import postgres
 from tests.docs import pages
 from tests.issuer import AUDIENCE, Issuer, make_key, serving
 from tests.process import Assay
@@ -231,6 +232,31 @@ def test_the_page_about_the_root_key_runs(stopped: World) -> None:
 def test_the_page_about_backups_runs(stopped: World) -> None:
     stopped.run("back-up-and-restore.md", {}, {})
     assert stopped.assay.run("events", "--limit", "1")["events"][0]["action"] == "store.restored"
+
+
+@pytest.fixture
+def database() -> str:
+    """An empty database of PostgreSQL."""
+    return postgres.server().database()
+
+
+def test_the_page_about_moving_to_postgresql_runs(stopped: World, database: str) -> None:
+    port = _free_port()
+    started = f"assay serve --port {port} --metrics none 2> assay.log &\nserver=$!"
+    answers = f"until curl --silent --fail --output /dev/null http://127.0.0.1:{port}/readyz; do sleep 0.1; done"
+    replaced = {
+        # The page speaks of a service; here the same is a job of the shell.
+        "```console\nsystemctl status assay": f"```sh\n{started}\n{answers}",
+        "```console\nsystemctl stop assay": "```sh\nkill -INT $server\nwait $server",
+        "postgresql://assay@db.example.com/assay": database,
+    }
+    stopped.run("move-to-postgresql.md", {}, replaced)
+    root_key = (stopped.folder / "new-root-key").read_text().strip()
+    for name in (database, f"sqlite:///{stopped.folder / 'back.db'}"):
+        found = Assay(
+            stopped.folder, {"ASSAY_DATABASE": name} | ({"ASSAY_ROOT_KEY": root_key} if name == database else {})
+        )
+        assert [each["name"] for each in found.run("project", "list")["projects"]] == ["Acme"]
 
 
 def test_the_page_about_services_runs_and_names_what_there_is(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,12 +18,18 @@ from assay.store import (
     backup,
 )
 from assay.store.opening import open_store
-from tests import records
+from tests import postgres, records
 
 # A store is named here by the address of fresh data of its kind.
 ADDRESSES: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda folder: f"sqlite:///{folder / 'assay.db'}",
+    "postgres": lambda _folder: postgres.migrated(),
 }
+
+
+# For a test of what only one kind of store has.
+ON_SQLITE = pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+ON_POSTGRES = pytest.mark.parametrize("address", ["postgres"], indirect=True)
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -42,13 +48,15 @@ class Tenant(msgspec.Struct, frozen=True):
 
 
 @pytest.fixture(params=ADDRESSES)
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return ADDRESSES[request.param](tmp_path)
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    made = ADDRESSES[request.param](tmp_path)
+    yield made
+    postgres.drop(made)
 
 
 @pytest.fixture
 def path(address: str) -> str:
-    """The file of the store, for what looks into it directly."""
+    """The file of the store, or its address, for what looks into it directly."""
     return address.removeprefix("sqlite:///")
 
 

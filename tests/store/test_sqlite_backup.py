@@ -27,6 +27,12 @@ from tests.store.conftest import Tenant
 from tests.store.files import NEWEST, SOURCES, a_backup, files, rows
 
 
+@pytest.fixture
+def address(tmp_path: Path) -> str:
+    """Only SQLite files are backed up by Assay itself."""
+    return f"sqlite:///{tmp_path / 'assay.db'}"
+
+
 async def test_a_backup_holds_what_the_store_holds_and_when_it_was_made(store: Store, copy: Path, path: str) -> None:
     assert rows(copy) == rows(path)
     assert await backup.inspect(str(copy)) == a_backup(NEWEST, NOW)
@@ -140,7 +146,10 @@ async def test_what_is_no_sound_store_is_not_backed_up(tmp_path: Path, target: P
 
 async def test_other_addresses_are_refused(target: Path) -> None:
     with pytest.raises(StoreFault, match="sqlite:///PATH"):
-        await backup.back_up("postgres://localhost/assay", str(target), now=NOW)
+        await backup.back_up("mysql://localhost/assay", str(target), now=NOW)
+    with pytest.raises(StoreFault, match="pg_dump") as told:
+        await backup.back_up("postgres://me:hidden@localhost/assay", str(target), now=NOW)
+    assert "hidden" not in str(told.value)
 
 
 async def test_a_cancelled_backup_leaves_nothing(

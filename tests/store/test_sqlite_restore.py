@@ -46,6 +46,12 @@ BACKUPS = {
 }
 
 
+@pytest.fixture
+def address(tmp_path: Path) -> str:
+    """Only SQLite files are backed up by Assay itself."""
+    return f"sqlite:///{tmp_path / 'assay.db'}"
+
+
 @pytest.mark.parametrize("case", BACKUPS)
 async def test_what_is_no_sound_backup_is_not_restored(
     copy: Path, store: Store, path: str, tmp_path: Path, case: str

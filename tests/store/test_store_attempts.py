@@ -24,7 +24,7 @@ from assay.store import (
 from assay.store.statements import STATEMENTS
 from tests import records
 from tests.records import NOW
-from tests.store.conftest import Tenant
+from tests.store.conftest import ON_SQLITE, Tenant
 
 EVERYTHING: dict[str, Any] = {
     "outcome": "granted",
@@ -196,6 +196,7 @@ async def test_an_attempt_that_is_not_old_enough_does_not_keep_the_next_ones(sto
     assert await store.attempts(tenant.id, 9) == [ahead]
 
 
+@ON_SQLITE
 async def test_looking_for_the_oldest_attempts_reads_no_others(path: str, store: Store) -> None:
     """Whoever forgets holds up whoever writes, so the step must not grow with what is kept."""
     del store

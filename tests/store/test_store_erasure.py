@@ -17,7 +17,7 @@ from assay.store.sqlite import SqliteStore
 from tests import records
 from tests.records import NOW
 from tests.store import contents
-from tests.store.conftest import Tenant
+from tests.store.conftest import ON_SQLITE, Tenant
 
 EMAIL = 'o\'neil+"x"é@acme.example'
 RETIRED = "old.o'neil@acme.example"
@@ -148,6 +148,7 @@ async def test_nothing_is_left_of_an_erased_person_but_the_tombstone(
     assert await store.sessions_of(tenant.id, erased.session.subject_kind, erased.id, NOW) == []
 
 
+@ON_SQLITE
 async def test_the_file_itself_does_not_hold_an_erased_person_any_more(
     store: Store, tenant: Tenant, erased: Erased, path: str
 ) -> None:
@@ -298,6 +299,7 @@ async def test_addresses_and_external_ids_are_free_again(store: Store, tenant: T
     assert again != erased.person
 
 
+@ON_SQLITE
 async def test_what_is_written_while_traces_are_looked_for_goes_as_well(
     store: Store, tenant: Tenant, erased: Erased, path: str
 ) -> None:
@@ -321,6 +323,7 @@ async def test_what_is_written_while_traces_are_looked_for_goes_as_well(
     assert contents.finds(path, RETIRED) == set()
 
 
+@ON_SQLITE
 async def test_the_write_itself_looks_at_few_records_again(
     store: Store, tenant: Tenant, erased: Erased, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,7 @@ from assay.store import (
 from assay.store.sqlite import SqliteStore
 from tests import records
 from tests.records import NOW
-from tests.store.conftest import Tenant
+from tests.store.conftest import ON_SQLITE, Tenant
 
 
 def an_environment(of: Environment, **changes: object) -> Environment:
@@ -330,6 +330,7 @@ async def test_live_sessions_are_counted_by_environment(store: Store, tenant: Te
     assert await store.sessions_alive(NOW + 20) == {}
 
 
+@ON_SQLITE
 async def test_counting_sessions_does_not_hold_up_the_event_loop(store: Store, tenant: Tenant) -> None:
     """The count starts when the loop has done something else, and another read is answered meanwhile."""
     assert isinstance(store, SqliteStore)

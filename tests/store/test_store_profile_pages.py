@@ -13,7 +13,7 @@ from assay.store import CreateProfile, RecordAttempt, Store
 from assay.store.statements import STATEMENTS
 from tests import records
 from tests.records import NOW
-from tests.store.conftest import Tenant
+from tests.store.conftest import ON_SQLITE, Tenant
 
 HOUR = NOW // 3600 * 3600
 
@@ -39,6 +39,7 @@ async def test_attempts_are_counted_by_profile_outcome_and_hour(
     assert await store.attempt_counts(tenant.id, (), HOUR) == []
 
 
+@ON_SQLITE
 async def test_attempts_are_counted_in_an_index_alone(store: Store, tenant: Tenant, path: str) -> None:
     """Attempts are many and long; counting those of a day must not read them."""
     del store, tenant

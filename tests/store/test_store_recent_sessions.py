@@ -12,7 +12,7 @@ from assay.model import Session
 from assay.store import SessionSearch, Store
 from tests import records
 from tests.records import NOW
-from tests.store.conftest import Tenant
+from tests.store.conftest import ON_SQLITE, Tenant
 
 MANY = 100_000
 
@@ -115,6 +115,7 @@ async def test_ids_of_another_environment_find_nothing(store: Store, tenant: Ten
         assert await store.recent_sessions(tenant.id, search) == ([], None)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("whose", ["own", "of the neighbour"])
 async def test_a_page_among_a_hundred_thousand_sessions_is_there_at_once(
     store: Store, tenant: Tenant, neighbour: Tenant, path: str, whose: str

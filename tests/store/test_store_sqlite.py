@@ -350,7 +350,7 @@ def test_a_file_that_is_no_store_is_refused_by_name_and_left_alone(path: str, ca
     assert before == (Path(path).read_bytes() if Path(path).is_file() else None)
 
 
-@pytest.mark.parametrize("url", ["", "assay.db", "sqlite:///", "postgres://localhost/assay"])
+@pytest.mark.parametrize("url", ["", "assay.db", "sqlite:///", "mysql://localhost/assay"])
 async def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(StoreFault, match="sqlite:///PATH"):
         await open_store(url)

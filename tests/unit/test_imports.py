@@ -35,6 +35,7 @@ LIBRARIES = {
     "httpcore": ("keys.fetch",),
     "httpx": ("keys.fetch",),
     "sqlite3": ("store.sqlite",),
+    "asyncpg": ("store.postgres",),
     "prometheus_client": ("observing.meter",),
     "opentelemetry": ("observing.opentelemetry",),
     "starlette": ("api", "dashboard"),
@@ -51,6 +52,7 @@ LIBRARIES_OF_THE_ROOF = {
     "uvicorn": ("app", "serving"),
     "httpx": ("demo",),
     "sqlite3": (),
+    "asyncpg": (),
 }
 
 
@@ -94,7 +96,7 @@ def test_a_module_knows_only_the_libraries_of_its_place(module: str) -> None:
 
 def test_stories_know_the_store_by_its_protocol_only() -> None:
     names = [name for module, tree in MODULES.items() if floor_of(module) == "stories" for name in imported(tree)]
-    assert [name for name in names if name.startswith("assay.store.sqlite")] == []
+    assert [name for name in names if name.startswith(("assay.store.sqlite", "assay.store.postgres"))] == []
 
 
 def test_edges_do_not_know_each_other() -> None:

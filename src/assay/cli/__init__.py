@@ -18,6 +18,7 @@ from assay.cli import (
     apply,
     attempts,
     backup,
+    copy,
     doctor,
     events,
     explain,
@@ -25,6 +26,8 @@ from assay.cli import (
     guess,
     imports,
     keys,
+    maintain,
+    migrate,
     operators,
     output,
     people,
@@ -66,8 +69,11 @@ app.add_typer(sessions.app, name="sessions", short_help="End sessions.")
 app.command("explain", short_help="What attest would say to a token, and why.")(explain.explain)
 app.command("attempts", short_help="What became of tokens.")(attempts.attempts)
 app.command("events", short_help="The audit record.")(events.events)
+app.command("migrate", short_help="Bring the schema up to date.")(migrate.migrate)
+app.command("maintain", short_help="Drop what has come to its end.")(maintain.maintain)
 app.command("backup", short_help="Copy the database while it is in use.")(backup.backup)
 app.command("restore", short_help="Put a backup in its place.")(restore.restore)
+app.command("copy", short_help="Copy it into another kind of database.")(copy.copy)
 app.command("config", short_help="Show all settings.")(settings.show)
 app.command("doctor", short_help="Find what is wrong.")(doctor.doctor)
 

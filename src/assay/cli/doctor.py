@@ -13,10 +13,11 @@ from assay.app import open_context
 from assay.cli import output
 from assay.cli.options import Database, Json
 from assay.cli.running import described
-from assay.config import ConfigFault, Settings
+from assay.config import ConfigFault, Settings, is_postgres, shown_database
 from assay.keys.sealing import WrongRootKey, root_key_file
 from assay.model import Environment
-from assay.store.opening import SchemaTooNew, StoreFault, open_store
+from assay.store.copying_tables import UnfinishedCopy
+from assay.store.opening import SchemaTooNew, SchemaTooOld, StoreFault, open_store
 from assay.stories import key_health, profiles, projects
 from assay.stories.context import Context
 from assay.stories.key_health import ProfileKeys
@@ -74,13 +75,15 @@ def _settings(settings: Settings) -> Check:
 
 
 async def _store(settings: Settings) -> list[Check]:
-    target = settings.database
+    target = shown_database(settings.database)
     try:
         store = await open_store(settings.database)
     except SchemaTooNew as fault:
         return [Check(check="schema", target=target, ok=False, message=str(fault), next="use a newer assay")]
+    except SchemaTooOld as fault:
+        return [Check(check="schema", target=target, ok=False, message=str(fault), next="assay migrate")]
     except StoreFault as fault:
-        advice = "name the right file with --database or ASSAY_DATABASE, or mend this one"
+        advice = "name the right database with --database or ASSAY_DATABASE, or mend this one"
         return [Check(check="store", target=target, ok=False, message=str(fault), next=advice)]
     try:
         await store.ping()
@@ -98,7 +101,8 @@ async def _store(settings: Settings) -> list[Check]:
 
 async def _inside(settings: Settings) -> list[Check]:
     """What only an opened store can tell."""
-    source = "ASSAY_ROOT_KEY" if settings.root_key else str(root_key_file(settings))
+    is_set = settings.root_key or is_postgres(settings.database)
+    source = "ASSAY_ROOT_KEY" if is_set else str(root_key_file(settings))
     try:
         async with open_context(settings) as ctx:
             root_key = Check(check="root key", target=source, ok=True, message="opens this store's signing keys")
@@ -106,9 +110,15 @@ async def _inside(settings: Settings) -> list[Check]:
     except (WrongRootKey, ConfigFault) as fault:
         advice = "put the right root key back; nothing is served with a wrong one"
         return [Check(check="root key", target=source, ok=False, message=str(fault), next=advice)]
+    except UnfinishedCopy as fault:
+        advice = "nothing is served from it before"
+        return [
+            Check(check="store", target=shown_database(settings.database), ok=False, message=str(fault), next=advice)
+        ]
     except errors.StoreUnavailable as fault:
         advice = "try again; if it stays so, check the disk and who else uses the file"
-        return [Check(check="store", target=settings.database, ok=False, message=described(fault)[1], next=advice)]
+        target = shown_database(settings.database)
+        return [Check(check="store", target=target, ok=False, message=described(fault)[1], next=advice)]
 
 
 async def _environments(ctx: Context) -> list[Check]:

@@ -11,7 +11,8 @@ Database = Annotated[
     typer.Option(
         "--database",
         metavar="URL",
-        help="Where records live: sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH."
+        help="Where records live: sqlite:///RELATIVE/PATH, sqlite:////ABSOLUTE/PATH, or"
+        " postgresql://USER@HOST/DATABASE."
         " Else ASSAY_DATABASE, else sqlite:///assay.db.",
     ),
 ]

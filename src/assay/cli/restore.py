@@ -14,10 +14,10 @@ import typer
 from assay.cli import asking, output
 from assay.cli.options import Database, Json
 from assay.cli.running import OPERATOR, settings
-from assay.config import sqlite_path
 from assay.keys import sealing
 from assay.store import backup as backups
 from assay.store.backup import Backup, Restored
+from assay.store.opening import sqlite_path
 
 
 def restore(
@@ -42,9 +42,10 @@ def restore(
     """
     chosen = _chosen(end=end_sessions, keep=keep_sessions, can_ask=not yes and sys.stdin.isatty())
     found, now = settings(database), int(time.time())
+    path = sqlite_path(found.database)  # refuses any other store, with advice
     backup = asyncio.run(backups.inspect(str(file)))
     sealing.check_backup(found, backup.root_key_check)
-    _confirm(sqlite_path(found.database), file, backup, yes=yes)
+    _confirm(path, file, backup, yes=yes)
     ends = _ask() if chosen is None else chosen
     details = {"backup_made_at": output.time(backup.made_at), "sessions": "ended" if ends else "kept"}
     event = OPERATOR.event(None, "store.restored", file.name, now, **details)

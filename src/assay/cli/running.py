@@ -11,7 +11,8 @@ from assay import config, errors, logs
 from assay.app import open_context
 from assay.config import ConfigFault, Settings
 from assay.keys.sealing import WrongRootKey
-from assay.store.opening import SchemaTooNew, StoreFault
+from assay.store.copying_tables import UnfinishedCopy
+from assay.store.opening import SchemaTooNew, SchemaTooOld, StoreFault
 from assay.stories.context import Context, Operator
 
 OPERATOR = Operator(name="cli")
@@ -44,6 +45,12 @@ def described(fault: Exception) -> tuple[str, str]:
     """The stable name of an expected fault, and what to tell the operator, who may know the private detail too."""
     if isinstance(fault, errors.Error):
         return fault.code, f"{fault.message} ({fault.detail})" if fault.detail else fault.message
-    names = {ConfigFault: "configuration", WrongRootKey: "wrong_root_key", SchemaTooNew: "schema_too_new"}
+    names = {
+        ConfigFault: "configuration",
+        WrongRootKey: "wrong_root_key",
+        SchemaTooNew: "schema_too_new",
+        SchemaTooOld: "schema_too_old",
+        UnfinishedCopy: "unfinished_copy",
+    }
     name = next((name for kind, name in names.items() if isinstance(fault, kind)), "store")
     return name, str(fault)

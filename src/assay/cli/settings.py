@@ -35,16 +35,20 @@ def _row(setting: Setting, database: str | None) -> dict[str, Any]:
         value, source = setting.default, "default"
     return {
         "variable": setting.variable,
-        "value": "(hidden)" if setting.secret and value else value,
+        "value": "(hidden)" if setting.secret and value else _shown(setting, value),
         "source": source,
         "meaning": setting.meaning,
     }
 
 
+def _shown(setting: Setting, value: str) -> str:
+    return config.shown_database(value) if setting.variable == "ASSAY_DATABASE" else value
+
+
 def _problem(database: str | None) -> str | None:
     try:
         settings = config.read(os.environ, database=database)
-        if settings.root_key:
+        if settings.root_key or config.is_postgres(settings.database):
             find_root_key(settings)
         check_traces(settings)
     except ConfigFault as fault:

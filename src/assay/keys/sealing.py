@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from assay.config import ConfigFault, Settings, sqlite_path
+from assay.config import ConfigFault, Settings, is_postgres, shown_database, sqlite_path
 from assay.model import SigningKey
 from assay.store import RewrapSigningKeys, SetRootKeyCheck, Store
+from assay.store.copying_tables import UNFINISHED, UnfinishedCopy
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -112,6 +113,7 @@ def root_key_file(settings: Settings) -> Path:
 
 def find_root_key(settings: Settings) -> RootKey:
     """``ASSAY_ROOT_KEY`` if set, else the file, which is made when it is not there. Raises ConfigFault."""
+    _refuse_no_place(settings)
     if settings.root_key:
         try:
             return RootKey.parse(settings.root_key)
@@ -123,11 +125,13 @@ def find_root_key(settings: Settings) -> RootKey:
 async def open_root_key(settings: Settings, store: Store) -> RootKey:
     """The root key of this store, compared with the store's check value.
 
-    Finishes a change of the key file that was interrupted after the store's commit. Raises ConfigFault and
-    WrongRootKey; the message of the latter says what to do, and nothing must be served then.
+    Finishes a change of the key file that was interrupted after the store's commit. Raises ConfigFault, UnfinishedCopy
+    and WrongRootKey; the messages of the latter two say what to do, and nothing must be served then.
     """
+    _refuse_no_place(settings)
     path = root_key_file(settings)
     check_value = await store.root_key_check()
+    refuse_unfinished(settings, check_value)
     if not settings.root_key and check_value is not None:
         _refuse_missing(path)
     root_key = find_root_key(settings)
@@ -163,7 +167,7 @@ def check_backup(settings: Settings, check_value: bytes | None) -> None:
     Raises ConfigFault, and WrongRootKey with a message that says what to do.
     """
     path = root_key_file(settings)
-    found = [find_root_key(settings)] if settings.root_key else [*filter(None, (_read(path), _read(_following(path))))]
+    found = [find_root_key(settings)] if settings.root_key else root_keys_in_files(settings)
     if check_value is None or any(_opens_check(each, check_value) for each in found):
         return
     if not found:
@@ -178,6 +182,26 @@ def check_backup(settings: Settings, check_value: bytes | None) -> None:
     )
 
 
+def root_keys_in_files(settings: Settings) -> list[RootKey]:
+    """The keys beside the SQLite file: what it holds, and what a change cut short was about to. Raises ConfigFault."""
+    path = root_key_file(settings)
+    return [*filter(None, (_read(path), _read(_following(path))))]
+
+
+def secret_of(root_key: RootKey, check_value: bytes) -> RootKey | None:
+    """The store's own secret; None when this is not its root key."""
+    return RootKey(root_key.open(check_value, _CHECK_PURPOSE)) if _opens_check(root_key, check_value) else None
+
+
+def refuse_unfinished(settings: Settings, check_value: bytes | None) -> None:
+    """Raise UnfinishedCopy for what `assay copy` has begun and not finished: it may lack what was revoked."""
+    if check_value is not None and check_value.startswith(UNFINISHED):
+        raise UnfinishedCopy(
+            f"{shown_database(settings.database)} is an unfinished copy, which nobody may use yet."
+            " Stop every server of the source, then run the same assay copy again."
+        )
+
+
 def _opens_check(root_key: RootKey, check_value: bytes) -> bool:
     try:
         root_key.open(check_value, _CHECK_PURPOSE)
@@ -189,10 +213,20 @@ def _opens_check(root_key: RootKey, check_value: bytes) -> bool:
 def _advice(settings: Settings, path: Path) -> str:
     held = "ASSAY_ROOT_KEY holds" if settings.root_key else f"{path} holds"
     back = "Set ASSAY_ROOT_KEY to" if settings.root_key else "Put back"
+    where = shown_database(settings.database)
     return (
-        f"{held} another root key than the one that the signing keys in {settings.database} are sealed under. "
+        f"{held} another root key than the one that the signing keys in {where} are sealed under. "
         f"{back} the key that was used when the database was made, or point --database at the right database."
     )
+
+
+def _refuse_no_place(settings: Settings) -> None:
+    """Many hosts share a PostgreSQL database, and no file lies beside it (decisions D26)."""
+    if is_postgres(settings.database) and not settings.root_key:
+        raise ConfigFault(
+            "ASSAY_ROOT_KEY must be set for a PostgreSQL database, to the same 32 random bytes as base64url on every"
+            " host; this makes some: head -c 32 /dev/urandom | basenc --base64url"
+        )
 
 
 def _refuse_missing(path: Path) -> None:

@@ -49,6 +49,8 @@ from assay.store.dashboard_writes import ReplaceOperator as ReplaceOperator
 from assay.store.dashboard_writes import ReplaceOperatorPassword as ReplaceOperatorPassword
 from assay.store.dashboard_writes import SignInCount as SignInCount
 from assay.store.dashboard_writes import UseOperatorLink as UseOperatorLink
+from assay.store.maintained import Due as Due
+from assay.store.maintained import Maintained as Maintained
 from assay.store.operator_writes import ConfigureEnvironment as ConfigureEnvironment
 from assay.store.operator_writes import CreateEnvironment as CreateEnvironment
 from assay.store.operator_writes import CreatePublicToken as CreatePublicToken
@@ -335,6 +337,12 @@ class Store(Protocol):
 
     async def anything_to_forget(self, attempts_before: int, now: int) -> bool:
         """Whether :class:`Forget` with these values would find anything."""
+
+    async def maintain(self, due: Due) -> Maintained:
+        """Make room for coming months and drop those in which nothing lives, where months are tables of their own.
+
+        Raises MayNotMaintain where the user of the database may not.
+        """
 
     async def events(self, environment_id: str | None, limit: int) -> list[Event]:
         """The newest events of one environment (None: of all), newest first."""

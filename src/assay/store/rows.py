@@ -43,11 +43,17 @@ Parameters = dict[str, Any]
 
 
 class Rows(Generic[R]):
-    """How one kind of record is written to and read from its table. Made once per kind."""
+    """How one kind of record is written to and read from its table. Made once per kind.
+
+    ``columns`` are the names in their order, ``kinds`` the Python type of each.
+    """
 
     def __init__(self, record: type[R], *, without: tuple[str, ...] = ()) -> None:
-        kinds = {field.name: field.type for field in msgspec.structs.fields(record) if field.name not in without}
+        kinds: dict[str, Any] = {
+            field.name: field.type for field in msgspec.structs.fields(record) if field.name not in without
+        }
         self.columns = tuple(kinds)
+        self.kinds = kinds
         self._record = record
         self._values = operator.attrgetter(*kinds)
         self._encoded = tuple(name for name, kind in kinds.items() if _is_json(kind))

@@ -31,6 +31,13 @@ def query(target: Target, search: Search, statements: str = "", **scope: object)
 
     Raises KeyError for a filter the target does not have, ValueError for more filters than MAX_FILTERS.
     """
+    return query_of(STATEMENTS, target, search, statements, scope)
+
+
+def query_of(
+    texts: Mapping[str, str], target: Target, search: Search, statements: str, scope: Mapping[str, object]
+) -> Query:
+    """The same out of other ``texts`` by name. Raises KeyError and ValueError as :func:`query`."""
     if len(search.filters) > MAX_FILTERS:
         raise ValueError(f"a search has at most {MAX_FILTERS} filters")
     conditions = []
@@ -41,12 +48,12 @@ def query(target: Target, search: Search, statements: str = "", **scope: object)
         **scope,
     }
     for number, one in enumerate(search.filters):
-        conditions.append(STATEMENTS[f"{target}.{one.name}"].replace(":value", f":value_{number}"))
+        conditions.append(texts[f"{target}.{one.name}"].replace(":value", f":value_{number}"))
         parameters.update(_bound(f"value_{number}", one))
-    joined = (" or " if search.any_of else " and ").join(conditions) or STATEMENTS["everything"]
+    joined = (" or " if search.any_of else " and ").join(conditions) or texts["everything"]
     return Query(
-        page=STATEMENTS[f"search_{statements or target}"].replace(CONDITIONS, joined),
-        total=STATEMENTS[f"count_{statements or target}"].replace(CONDITIONS, joined),
+        page=texts[f"search_{statements or target}"].replace(CONDITIONS, joined),
+        total=texts[f"count_{statements or target}"].replace(CONDITIONS, joined),
         parameters=parameters,
     )
 

@@ -19,7 +19,9 @@ from assay.model import (
 from assay.store import (
     AttemptPoint,
     AttemptSearch,
+    Due,
     EventSearch,
+    Maintained,
     rows,
 )
 from assay.store.rows import Parameters, json_text
@@ -59,6 +61,10 @@ class SqliteRecords(SqliteReads):
 
     async def anything_to_forget(self, attempts_before: int, now: int) -> bool:
         return bool((await self._aside("anything_to_forget", attempts_before=attempts_before, now=now))[0][0])
+
+    async def maintain(self, due: Due) -> Maintained:
+        del due  # what has ended is forgotten row by row
+        return Maintained()
 
     async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
         which = "all_events_after" if environment_id is None else "events_after"

@@ -14,7 +14,7 @@ from typing import Any
 
 from assay.store import rows
 
-_SHAPES: Mapping[str, rows.Rows[Any]] = {
+SHAPES: Mapping[str, rows.Rows[Any]] = {
     "project": rows.PROJECT,
     "environment": rows.ENVIRONMENT,
     "secret": rows.SECRET,
@@ -44,8 +44,18 @@ CONDITIONS = "{conditions}"
 _PLACE = re.compile(r"\{(?P<before>:|\w+\.)?(?P<name>\w+)\}")
 
 
-def _load(folder: Path) -> dict[str, str]:
-    """All statements of the folder by name. Raises ValueError for a block without a name or with one used twice."""
+def load(*folders: Path) -> dict[str, str]:
+    """All statements by name; one of a later folder stands for that of an earlier one.
+
+    Raises ValueError for a block without a name, or with one that its folder uses twice.
+    """
+    blocks: dict[str, str] = {}
+    for folder in folders:
+        blocks |= _blocks(folder)
+    return {name: _fill(text, blocks) for name, text in blocks.items()}
+
+
+def _blocks(folder: Path) -> dict[str, str]:
     blocks: dict[str, str] = {}
     for file in sorted(folder.glob("*.sql")):
         for block in re.split(r"\n\s*\n", file.read_text(encoding="utf-8").strip()):
@@ -53,7 +63,7 @@ def _load(folder: Path) -> dict[str, str]:
             if not (name.startswith("-- ") and sentence.startswith("-- ") and statement) or name[3:] in blocks:
                 raise ValueError(f"{file.name}: {name} needs a name of its own, a sentence and a statement")
             blocks[name[3:]] = "\n".join(line for line in statement if not line.startswith("--")).rstrip(";")
-    return {name: _fill(text, blocks) for name, text in blocks.items()}
+    return blocks
 
 
 def _fill(text: str, blocks: Mapping[str, str]) -> str:
@@ -63,11 +73,13 @@ def _fill(text: str, blocks: Mapping[str, str]) -> str:
         if place[0] == CONDITIONS:
             return CONDITIONS
         before, name = place["before"] or "", place["name"]
-        if name in _SHAPES:
-            return ", ".join(before + column for column in _SHAPES[name].columns)
+        if name in SHAPES:
+            return ", ".join(before + column for column in SHAPES[name].columns)
         return _fill(blocks[name], blocks)
 
     return _PLACE.sub(put, text)
 
 
-STATEMENTS: Mapping[str, str] = _load(Path(__file__).with_name("sql"))
+SHARED = Path(__file__).with_name("sql")
+
+STATEMENTS: Mapping[str, str] = load(SHARED)

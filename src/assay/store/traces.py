@@ -72,6 +72,11 @@ def in_json(traces: str, text: str) -> bool:
     )
 
 
+def parts(traces: str) -> tuple[str, ...]:
+    """Of each trace what stands in every text, once that is in lower case, that calls the person so as a whole."""
+    return _read(traces).parts
+
+
 @lru_cache(maxsize=4)
 def _read(traces: str) -> Known:
     """Each trace as it is, and as a reason or a JSON text would write it."""

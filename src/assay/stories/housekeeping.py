@@ -6,8 +6,11 @@ refused for its age anyway.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 from assay import store
-from assay.stories.context import Context
+from assay.config import Settings
 
 BATCH = 1_000
 """So many records of a kind go in one write: between two of them, logins take their turn."""
@@ -15,7 +18,23 @@ BATCH = 1_000
 _DAY = 86_400
 
 
-async def forget(ctx: Context) -> None:
+class Household(Protocol):
+    """What housekeeping needs of a context."""
+
+    @property
+    def store(self) -> store.Store:
+        """Where the records are."""
+
+    @property
+    def settings(self) -> Settings:
+        """How long they are kept."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Gives seconds since the epoch."""
+
+
+async def forget(ctx: Household) -> None:
     """Forget what has come to its end by now, in small writes, until nothing is left. Raises StoreUnavailable."""
     now = int(ctx.clock())
     attempts_before = now - ctx.settings.attempts_days * _DAY

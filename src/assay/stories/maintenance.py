@@ -1,0 +1,31 @@
+"""Maintenance: room for coming months, and what has come to its end goes, by whole months where that is possible."""
+
+from __future__ import annotations
+
+from assay import store
+from assay.stories import housekeeping
+from assay.stories.housekeeping import Household
+
+_DAY = 86_400
+
+SESSIONS_KEPT_DAYS = 30
+"""How many days sessions stay after they have ended, for operators to look at."""
+
+
+async def maintain(household: Household) -> store.Maintained:
+    """Do all that is due, and say what that was. Raises MayNotMaintain and StoreUnavailable."""
+    done = await keep_months(household)
+    await housekeeping.forget(household)
+    return done
+
+
+async def keep_months(household: Household) -> store.Maintained:
+    """Make the tables of coming months and drop those of dead ones. Raises MayNotMaintain and StoreUnavailable."""
+    now = int(household.clock())
+    return await household.store.maintain(
+        store.Due(
+            now=now,
+            ended_before=now - SESSIONS_KEPT_DAYS * _DAY,
+            attempts_before=now - household.settings.attempts_days * _DAY,
+        )
+    )
