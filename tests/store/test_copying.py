@@ -317,6 +317,15 @@ CHANGED = {
         "delete from operator_links where user_id = 'user_id-3'",
         "delete from users where user_id = 'user_id-3'",
     ),
+    "the first rows forgotten": (
+        f"delete from sessions where number < {3 << 40}",
+        f"delete from events where number < {6 << 40}",
+        f"delete from sign_in_tries where last_at < {4 << 40}",
+    ),
+    "rows before the first": (
+        f"update sessions set number = number - {5 << 40} - 1 where number > {5 << 40}",
+        f"update events set number = number - {2 << 40} - 1 where number > {2 << 40}",
+    ),
     "sessions ended and forgotten": (
         f"update sessions set revoked_at = 5 where number = {2 << 40}",
         f"delete from sessions where number > {4 << 40}",

@@ -24,9 +24,13 @@ SECOND_FORMS = load(FOLDER / "sql", FOLDER / "sql_postgres").keys() - STATEMENTS
 
 FILES = "".join(file.read_text() for folder in ("sql", "sql_postgres") for file in FOLDER.glob(f"{folder}/*.sql"))
 
-# What is a part of other statements, and none by itself.
 VERB = re.compile(r"(select|insert|update|delete|with)\s")
-PARTS = {name for name, text in TEXTS.items() if f"{{{name}}}" in FILES or not VERB.match(text)}
+# What is a part of other statements, and none by itself; ``i`` is what a batch of writes or look-ups is read from.
+PARTS = {
+    name
+    for name, text in TEXTS.items()
+    if f"{{{name}}}" in FILES or not VERB.match(text) or re.search(r"\b(from|join) i\b", text)
+}
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ name holds is decided by the rows themselves: the keys of sessions and marks, an
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -145,23 +146,25 @@ class _Kind(NamedTuple):
     needs: Callable[[Any], bool] = lambda _: True
 
 
-def _judged(found: Iterable[Row], count: int) -> list[_Settled]:
+def _judged(found: Iterable[Row], count: int, *, lost: Callable[[], Exception] = Stale) -> list[_Settled]:
+    """``lost`` is what it means that another process changed the session, or made one of its number, in between."""
     settled = [_DONE] * count
-    for place, has_profile, holds, is_marked, is_used, is_done in found:
+    for place, has_profile, holds, is_marked, is_used, is_done, has_mark in found:
         if not (has_profile and holds and is_marked and is_done):
-            settled[place - 1] = _Settled(_refusal(has_profile, holds, is_marked, is_used))
+            refusal = _refusal(has_profile, holds, is_marked, is_used)
+            if refusal is None and has_mark:
+                raise _Unsure
+            settled[place - 1] = _Settled(refusal or lost())
     return settled
 
 
-def _refusal(has_profile: bool, holds: bool, is_marked: bool, is_used: bool) -> Exception:  # noqa: FBT001 - a row of answers
-    """In the order in which the steps of a plan would find it out."""
+def _refusal(has_profile: bool, holds: bool, is_marked: bool, is_used: bool) -> Exception | None:  # noqa: FBT001 - a row of answers
+    """In the order in which the steps of a plan would find it out; None when each of them would have been taken."""
     if not has_profile:
         return Stale()
     if is_used or (holds and not is_marked):
         return Conflict("replay_mark")
-    if not holds:
-        return Stale()
-    raise _Unsure
+    return None if holds else Stale()
 
 
 def _ended(found: Iterable[Row], count: int) -> list[_Settled]:
@@ -178,7 +181,9 @@ _DECIDED = " or ".join(f"w.{name} is not null" for name in ("revision", "factors
 # another tenant says, never holds.
 _KINDS: dict[type[Write], _Kind] = {
     store.StartSession: _Kind(
-        of_records("start_sessions", {}, {"session": ("", rows.SESSION.kinds), **_REST}), _meets_start, _judged
+        of_records("start_sessions", {}, {"session": ("", rows.SESSION.kinds), **_REST}),
+        _meets_start,
+        functools.partial(_judged, lost=lambda: Conflict("session_number")),
     ),
     store.UpdateSession: _Kind(
         of_records(

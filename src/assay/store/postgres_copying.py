@@ -31,6 +31,9 @@ _SNAPSHOT = "begin isolation level repeatable read"
 _COLUMNS = """
 select attname::text from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
 """
+# Nobody drops a month as dead into which old sessions that live are being copied (postgres_upkeep), or makes one too.
+_NO_UPKEEP = f"select pg_advisory_xact_lock_shared({postgres_schema.LOCK})"
+_UPKEEP = f"select pg_advisory_xact_lock({postgres_schema.LOCK})"
 # The row itself is the gate: whoever changes the mark waits for this transaction, and stops the next ones.
 _GATE = f"{_CHECK} and value = $1 for update"
 _CLAIM = "insert into meta (name, value) values ('root_key_check', $1) on conflict (name) do nothing returning 1"
@@ -166,6 +169,7 @@ class PostgresTarget(_PostgresSide):
         with _faults_named(self._address):
             await self._connection.execute("begin")
             try:
+                await self._connection.fetch(_UPKEEP)
                 for month in months[-MOST_MONTHS:]:
                     await postgres_partitions.make(self._connection, month)
             except asyncpg.InsufficientPrivilegeError:
@@ -185,6 +189,7 @@ class PostgresTarget(_PostgresSide):
         """Do it all or nothing, while the check value is this. A fault ends the run, and the transaction with it."""
         with _faults_named(self._address):
             await self._connection.execute("begin")
+            await self._connection.fetch(_NO_UPKEEP)
             if not await self._connection.fetch(_GATE, mark):
                 raise taken_over(self.shown)
             for text, rows in work:

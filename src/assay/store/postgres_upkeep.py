@@ -3,8 +3,8 @@
 Making and dropping a table of a partitioned one keeps everybody else off all of it for a moment. So whoever does it
 never waits for more than an instant for those who use it, because all others would queue up behind; it tries again a
 few times, and else leaves it to the next run. One of many hosts is at it at a time, by the lock that a migration takes
-too. Whoever brings old sessions into a database must hold that lock as well, shared: a month is dropped after it was
-looked through, and nothing else ever puts a live session into an old one.
+too. Whoever brings old sessions into a database (postgres_copying) holds that lock as well, shared: a month is dropped
+after it was looked through, and nothing else ever puts a live session into an old one.
 """
 
 from __future__ import annotations
@@ -139,12 +139,12 @@ class _Upkeep:
 
     async def _make(self, month: Month, tables: tuple[Partitioned, ...]) -> None:
         """The tables of a month that are not there, with the rows that waited for them."""
-        waiting = sum([await self._rest(of, month) for of in tables])
+        waiting = {month.table(of): await self._rest(of, month) for of in tables}
 
         async def make() -> None:
             made = await postgres_partitions.make(self._connection, month, tables)
             self._made += made
-            self._moved += waiting if made else 0
+            self._moved += sum(waiting[table] for table in made)
 
         if not await self._patiently(make):
             self._busy += [month.table(of) for of in tables]

@@ -72,7 +72,8 @@ done as (
     select {j.session} from j where j.has_profile and j.holds and {is_marked} order by j.number
     on conflict do nothing
     returning number)
-select j.place, j.has_profile, j.holds is true, {is_marked}, {is_used}, j.number in (select done.number from done)
+select j.place, j.has_profile, j.holds is true, {is_marked}, {is_used}, j.number in (select done.number from done),
+    j.mark_mark is not null
 from j
 
 -- update_sessions
@@ -108,7 +109,8 @@ done as (
         and s.expires_at > j.guard_now and (j.revision is null or s.revision = j.revision)
         and j.has_profile and j.holds and {is_marked}
     returning s.number)
-select j.place, j.has_profile, j.holds is true, {is_marked}, {is_used}, j.number in (select done.number from done)
+select j.place, j.has_profile, j.holds is true, {is_marked}, {is_used}, j.number in (select done.number from done),
+    j.mark_mark is not null
 from j
 
 -- judge_attempts
@@ -116,7 +118,7 @@ from j
 with j as materialized (
     select i.*, {profile_of_batch} as has_profile, i.guard_now is null or {holds_of_batch} as holds from i),
 marks as ({marks_of_batch})
-select j.place, j.has_profile, j.holds is true, {is_marked}, {is_used}, true
+select j.place, j.has_profile, j.holds is true, {is_marked}, {is_used}, true, j.mark_mark is not null
 from j
 
 -- revoke_sessions
