@@ -372,5 +372,5 @@ async def test_whatever_word_is_the_id_of_a_profile_its_page_is_found(editor: Vi
     assert (await editor.post(f"{editor.place}/new-profile", **(NEW | {"profile_id": word}))).status_code == 303
     page = await editor.get(f"{editor.place}/profiles/{word}")
     assert page.status_code == 200
-    assert NEW["name"] in page.text
+    assert str(NEW["name"]) in page.text
     assert (await editor.get(f"{editor.place}/profiles/{word}/edit")).status_code == 200
