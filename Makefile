@@ -27,10 +27,11 @@ $(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.run-installed
 demo: setup
 	@PORT=$(PORT) DATA=$(DATA) exec $(BIN)/python -m assay.demo
 
-# So many processes run tests side by side.
-JOBS ?= auto
+# So many processes run tests side by side: one more than the two cores of CI, for many tests wait for a process.
+# Those of one file stay together, so that what they share is made once, until a process has nothing left to do.
+JOBS ?= 3
 test: $(VENV)/.dev-installed tests/sdk/node/node_modules/.installed
-	$(BIN)/python -m pytest --numprocesses $(JOBS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json tests/prepare.sh
 	tests/prepare.sh
@@ -50,6 +51,7 @@ soak: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.history.proof
 	$(BIN)/python -m tests.history.soak --kills $(KILLS)
 	$(BIN)/python -m tests.history.soak --kills $(KILLS) --workers 2
+	ASSAY_TEST_PEOPLE=100000 $(BIN)/python -m pytest -q tests/acceptance/test_many_people.py
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
