@@ -112,7 +112,7 @@ def memory(_: Collection[str], bench: Bench) -> Iterator[Row]:
         series={"memory": tuple(points)},
         facts=(
             f"Session JWTs were signed with {algorithm}.",
-            f"Resident memory; {own:.0f} MB of it are the process's own, the rest are pages of files, such as libraries.",
+            f"Resident memory; {own:.0f} MB of it are the process's own, the rest are pages of files.",
         ),
     )
 
