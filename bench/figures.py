@@ -19,7 +19,10 @@ Direction = Literal["at least", "at most"]
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """What a load of ``connections`` that each wait for their answer saw. Latencies are in microseconds."""
+    """What a load of ``connections`` that each wait for their answer saw. Latencies are in microseconds.
+
+    ``under_way_us`` is how long, on average, each had been waiting at the end, for an answer that is not counted.
+    """
 
     connections: int
     requests: int
@@ -28,6 +31,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     mean_us: float
     p50_us: float
     p99_us: float
+    under_way_us: float
 
     @property
     def rate(self) -> float:
@@ -91,9 +95,9 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 def little(load: Load) -> float:
     """Rate times mean latency over the connections: 1.0 by Little's law when all of them were always waiting.
 
-    Requests that are under way at the end are not among the answers: that is half a latency of each connection.
+    Requests that are under way at the end are not among the answers, so the time they took so far is left out.
     """
-    waited = load.connections * max(load.seconds - load.mean_us / 2e6, 1e-9)
+    waited = load.connections * max(load.seconds - load.under_way_us / 1e6, 1e-9)
     return load.requests * load.mean_us / 1e6 / waited
 
 
@@ -156,6 +160,15 @@ def counted_percentile(counts: Mapping[int, int], share: float) -> float:
         if left <= 0:
             return value
     return 0.0
+
+
+def under_way(counts: Mapping[int, int]) -> float:
+    """How long a request had been waiting at a random moment, on average, given the latencies of all; 0 of none.
+
+    Long waits are met more often than short ones: half the mean of the squares over the mean, not half the mean.
+    """
+    whole = sum(value * count for value, count in counts.items())
+    return sum(value * value * count for value, count in counts.items()) / (2 * whole) if whole else 0.0
 
 
 def difference(first: Sequence[float], second: Sequence[float], chance: random.Random) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.figures import Load, counted_percentile
+from bench.figures import Load, counted_percentile, under_way
 from bench.processes import LOAD_CORE, BenchFault
 
 SCRIPT = Path(__file__).parent / "wrk.lua"
@@ -76,6 +76,7 @@ def _load(report: _Report, connections: int) -> Load:
         mean_us=sum(value * count for value, count in waits.items()) / max(sum(waits.values()), 1),
         p50_us=counted_percentile(waits, 0.5),
         p99_us=counted_percentile(waits, 0.99),
+        under_way_us=under_way(waits),
     )
 
 

@@ -27,7 +27,7 @@ def measure(names: Collection[str], bench: Bench) -> Iterator[Row]:
     with ExitStack() as stack:
         targets = list(_targets(names, bench, stack))
         taken = interleaved(targets, bench.plan)
-    for name, made in _ROWS.items():
+    for name, made in ROWS.items():
         if name in names:
             yield made(taken)
 
@@ -160,7 +160,7 @@ def _against_peers(taken: Taken) -> Row:
     )
 
 
-_ROWS: dict[str, Callable[[Taken], Row]] = {
+ROWS: dict[str, Callable[[Taken], Row]] = {
     "attest": _attest,
     "attest-es256": _attest_es256,
     "authenticate": _authenticate,
@@ -172,7 +172,7 @@ def of_floor(name: str, title: str, taken: Taken, limit: float, aim: float) -> F
     """The floor over the server's CPU, the median of the quotable samples."""
     samples = taken.get(name, [])
     return Figure(
-        name=f"{name}/floor",
+        name=f"floor/{name}",
         title=title,
         value=median([sample.of_floor for sample in quotable(samples)], len(samples)),
         wanted="at least",

@@ -14,10 +14,20 @@ from bench import load as wrk
 from bench.charts import Bar
 from bench.figures import Figure, Load, Sample
 from bench.results import Results, Row
+from bench.rows import exchange
 
 
 def load(*, requests: int = 4000, mean_us: float = 32_000, seconds: float = 2, errors: int = 0) -> Load:
-    return Load(connections=64, requests=requests, seconds=seconds, errors=errors, mean_us=mean_us, p50_us=1, p99_us=1)
+    return Load(
+        connections=64,
+        requests=requests,
+        seconds=seconds,
+        errors=errors,
+        mean_us=mean_us,
+        p50_us=1,
+        p99_us=1,
+        under_way_us=16_000,
+    )
 
 
 def sample(number: int, *, cpu_seconds: float = 2, floor: float = 300, of: Load | None = None) -> Sample:
@@ -86,6 +96,12 @@ def test_latencies_that_wrk_made_up_are_left_out() -> None:
 @pytest.mark.parametrize(("share", "value"), [(0.5, 1), (0.75, 5), (0.99, 9)])
 def test_a_percentile_of_counted_values(share: float, value: int) -> None:
     assert figures.counted_percentile({9: 1, 1: 2, 5: 1}, share) == value
+
+
+def test_long_waits_are_met_more_often_than_short_ones() -> None:
+    assert figures.under_way({10: 7}) == 5
+    assert figures.under_way({10: 1, 90: 1}) == pytest.approx(41)
+    assert figures.under_way({}) == 0
 
 
 def test_a_difference_beyond_chance_is_told_from_noise() -> None:
@@ -180,6 +196,17 @@ def test_a_chart_is_well_formed_and_names_itself(text: str) -> None:
     assert root.findtext(f"{space}title") in {"a < b", "memory & time"}
     width = float(root.attrib["width"])
     assert all(0 <= float(one.attrib["x"]) <= width for one in root.iter(f"{space}text"))
+
+
+def test_the_floor_is_drawn_as_a_part_of_the_cpu() -> None:
+    samples = [sample(number, cpu_seconds=2, floor=300) for number in range(5)]
+    row = exchange.ROWS["attest"]({"attest": samples})
+    names = [figure.name for figure in row.figures]
+    assert len(set(names)) == len(names)
+    (chart,) = page.drawn(Results({"attest": row}))
+    boxes = ET.fromstring(chart.text).iter("{http://www.w3.org/2000/svg}rect")
+    widths = {one.attrib["class"]: float(one.attrib["width"]) for one in boxes if one.attrib["height"] == "24"}
+    assert widths["main"] / (widths["main"] + widths["rest"]) == pytest.approx(0.6, abs=0.01)
 
 
 def test_bars_are_as_long_as_their_values() -> None:
