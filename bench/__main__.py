@@ -66,6 +66,7 @@ def _run(chosen: argparse.Namespace) -> None:
     names = chosen.only.split(",") if chosen.only else list(rows.NAMES)
     if unknown := set(names) - set(rows.NAMES):
         raise BenchFault(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(rows.NAMES)}")
+    results.load(chosen.results)  # a file that cannot be read is told before anything is measured
     plan = Plan(rounds=chosen.rounds, load_seconds=chosen.seconds)
     begun = time.monotonic()
     failed: list[str] = []

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from bench.figures import Figure, Sample
+from bench.processes import BenchFault
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "bench" / "results.json"
@@ -52,8 +53,13 @@ class Results(msgspec.Struct, frozen=True):
 
 
 def load(path: Path = FILE) -> Results:
-    """What is kept so far."""
-    return msgspec.json.decode(path.read_bytes(), type=Results) if path.exists() else Results()
+    """What is kept so far. Raises BenchFault for a file that another version of the bench wrote."""
+    if not path.exists():
+        return Results()
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Results)
+    except msgspec.DecodeError as fault:
+        raise BenchFault(f"{path} cannot be read, so put it aside and measure all rows: {fault}") from None
 
 
 def keep(row: Row, path: Path = FILE) -> None:
