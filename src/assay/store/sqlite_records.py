@@ -19,6 +19,7 @@ from assay.model import (
 from assay.store import (
     AttemptPoint,
     AttemptSearch,
+    EndedSessions,
     EventSearch,
     rows,
 )
@@ -59,6 +60,10 @@ class SqliteRecords(SqliteReads):
 
     async def anything_to_forget(self, attempts_before: int, now: int) -> bool:
         return bool((await self._aside("anything_to_forget", attempts_before=attempts_before, now=now))[0][0])
+
+    async def ended_sessions(self, after: int, before: int, ended_before: int, look: int) -> EndedSessions:
+        key = {"after": after, "before": before, "ended_before": ended_before, "look": look}
+        return EndedSessions(*(await self._aside("ended_sessions", **key))[0])
 
     async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
         which = "all_events_after" if environment_id is None else "events_after"
