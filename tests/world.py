@@ -112,6 +112,7 @@ class World(msgspec.Struct):
         return {"profile_id": PROFILE_ID, "token": self.token(), "session_duration_minutes": 60} | members
 
     def log_bytes(self) -> bytes:
+        logs.flush()
         return self.log.getvalue()
 
     def log_lines(self, event: str = "request") -> list[dict[str, Any]]:

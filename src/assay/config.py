@@ -14,6 +14,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 MOST_ATTEMPTS_DAYS = 3_650
+MOST_SESSIONS_DAYS = 3_650
+MOST_WORKERS = 64
 
 
 class ConfigFault(Exception):
@@ -64,6 +66,18 @@ SETTINGS = (
         meaning=f"How many days the records of attests are kept: 1 to {MOST_ATTEMPTS_DAYS}.",
     ),
     Setting(
+        variable="ASSAY_SESSIONS_KEPT_DAYS",
+        default="30",
+        meaning="How many days sessions are kept after they have expired or were revoked, for operators to look at:"
+        f" 1 to {MOST_SESSIONS_DAYS}.",
+    ),
+    Setting(
+        variable="ASSAY_WORKERS",
+        default="1",
+        meaning=f"How many processes answer requests, 1 to {MOST_WORKERS}: one for each core that Assay may use."
+        " With more than one, a process beside them looks after them.",
+    ),
+    Setting(
         variable="ASSAY_LOG_LEVEL",
         default="info",
         meaning="Least important line written to standard error: debug, info, warning or error.",
@@ -86,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_loopback_key_urls: bool
     key_url_networks: tuple[Network, ...] = ()
     attempts_days: int = 30
+    sessions_kept_days: int = 30
+    workers: int = 1
     log_level: LogLevel
     traces_endpoint: str = ""
 
@@ -103,7 +119,9 @@ def read(environ: Mapping[str, str], *, database: str | None = None) -> Settings
         public_url=public_url,
         allow_loopback_key_urls=_switch("ASSAY_ALLOW_LOOPBACK_KEY_URLS", values["ASSAY_ALLOW_LOOPBACK_KEY_URLS"]),
         key_url_networks=_networks(values["ASSAY_KEY_URL_NETWORKS"]),
-        attempts_days=_days("ASSAY_ATTEMPTS_DAYS", values["ASSAY_ATTEMPTS_DAYS"]),
+        attempts_days=_number("ASSAY_ATTEMPTS_DAYS", values["ASSAY_ATTEMPTS_DAYS"], MOST_ATTEMPTS_DAYS),
+        sessions_kept_days=_number("ASSAY_SESSIONS_KEPT_DAYS", values["ASSAY_SESSIONS_KEPT_DAYS"], MOST_SESSIONS_DAYS),
+        workers=_number("ASSAY_WORKERS", values["ASSAY_WORKERS"], MOST_WORKERS),
         log_level=_level(level),
         traces_endpoint=_traces_endpoint(values["ASSAY_TRACES_ENDPOINT"].rstrip("/")),
     )
@@ -171,8 +189,8 @@ def _switch(variable: str, text: str) -> bool:
     return text == "1"
 
 
-def _days(variable: str, text: str) -> int:
-    days = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_ATTEMPTS_DAYS)) else 0
-    if not 1 <= days <= MOST_ATTEMPTS_DAYS:
-        raise ConfigFault(f"{variable} must be a whole number from 1 to {MOST_ATTEMPTS_DAYS}")
-    return days
+def _number(variable: str, text: str, most: int) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(most)) else 0
+    if not 1 <= number <= most:
+        raise ConfigFault(f"{variable} must be a whole number from 1 to {most}")
+    return number

@@ -6,6 +6,7 @@ the table, and a page of a search can follow the id. They are names, not secrets
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import time
@@ -16,6 +17,9 @@ _OWN_ID = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
+_VERSION_4 = 0x4 << 76 | 0x2 << 62
+_RANDOM_BITS = (1 << 128) - 1 & ~(0xF << 76 | 0x3 << 62)
+
 
 def uuid7() -> uuid.UUID:
     """A fresh version 7 UUID: 48 bits of milliseconds, then 74 random bits."""
@@ -24,6 +28,16 @@ def uuid7() -> uuid.UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return uuid.UUID(int=value)
+
+
+def random_uuid() -> str:
+    """A fresh version 4 UUID (RFC 9562 §5.4) as text, for what every request needs: ``uuid.uuid4`` takes twice as long.
+
+    Each one asks the system for its bits, so that processes that began as copies of each other never share any.
+    """
+    bits = int.from_bytes(os.urandom(16)) & _RANDOM_BITS | _VERSION_4
+    text = f"{bits:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def new(kind: str, environment_kind: str) -> str:

@@ -41,6 +41,9 @@ def loads(text: bytes) -> Any:  # noqa: ANN401 - a JSON value
     Raises JsonFault for invalid UTF-8, a byte order mark, repeated members, numbers that are not finite or longer
     than 64 characters, strings with NUL or lone surrogates, and nesting deeper than 32.
     """
+    plain = _plain_object(text)
+    if plain is not None:
+        return plain
     _check_depth(text)
     try:
         value = _DECODER.decode(text.decode("utf-8"))
@@ -83,6 +86,31 @@ _NOT_STRUCTURE = bytes(byte for byte in range(256) if byte not in b",:[{")
 _DIGITS = bytes(byte in b"0123456789" for byte in range(256))
 _SMALL_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _SMALL_ENCODER = msgspec.json.Encoder()
+
+# What a plain object may hold besides integers; of floats, the standard decoder also judges how they are spelled.
+_PLAIN = frozenset({str, bool, type(None)})
+_LARGEST_PLAIN = 2**63
+
+
+def _plain_object(text: bytes) -> dict[str, Any] | None:
+    """An object without escapes, lists or further objects in it, as most bodies are; None: read it the other way.
+
+    Of such text msgspec reads exactly what the standard decoder does, in a tenth of the time, but for one thing: it
+    keeps the last of two members with one name. Each member as written has a colon, so no more colons than members
+    were read means that none was repeated.
+    """
+    if b"\\" in text or b"[" in text or text.rfind(b"{") != 0:
+        return None
+    try:
+        value: dict[str, Any] = _SMALL_DECODER.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if text.count(b":") != len(value):
+        return None
+    for item in value.values():
+        if type(item) not in _PLAIN and not (type(item) is int and abs(item) <= _LARGEST_PLAIN):
+            return None
+    return value
 
 
 def _decoded(text: bytes) -> object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from prometheus_client import (
@@ -24,9 +24,11 @@ from starlette.types import Receive, Scope, Send
 
 from assay import errors
 from assay.keys.health import KeySetHealth
+from assay.observing.meter import Meter
 from assay.stories import key_health
 from assay.stories.context import Context
 from assay.stories.key_health import ProfileHealth
+from assay.workers.tally import Counts, Family, Sample, summed
 
 PATH = "/metrics"
 LABELS = ("project_id", "profile_id", "kind", "source")
@@ -56,13 +58,22 @@ class Certificate(Protocol):
 
 
 class Metrics:
-    """An ASGI application that answers ``GET /metrics``."""
+    """An ASGI application that answers ``GET /metrics``.
 
-    def __init__(self, context: Context, certificate: Certificate | None = None) -> None:
+    ``workers`` gives what the other processes of this server counted, if there are any.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        certificate: Certificate | None = None,
+        workers: Callable[[], Awaitable[list[Counts]]] | None = None,
+    ) -> None:
         self._context = context
         self._certificate = certificate
         self._sessions = _Sessions(context)
-        self._process = ProcessCollector(registry=None), PlatformCollector(registry=None)
+        self._counting = Counting(context.meter)
+        self._workers = workers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; 503 while the store is away, so that an outage is not taken for an empty server."""
@@ -83,9 +94,48 @@ class Metrics:
         not_after = self._certificate.not_after if self._certificate else None
         read = _Read(profiles, await self._sessions.alive(), not_after)
         registry = CollectorRegistry(auto_describe=False)
-        for collector in (_WithoutBirthdays(self._context.meter.registry), read, *self._process):
+        for collector in (*await self._counted(), read):
             registry.register(collector)
         return generate_latest(registry)
+
+    async def _counted(self) -> Sequence[Collector]:
+        if self._workers is None:
+            return self._counting.collectors
+        return [_Summed(summed([self._counting.counts(), *await self._workers()]))]
+
+
+class Counting:
+    """What this process counted, and how it is itself."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.collectors: Sequence[Collector] = (
+            _WithoutBirthdays(meter.registry),
+            ProcessCollector(registry=None),
+            PlatformCollector(registry=None),
+        )
+
+    def counts(self) -> Counts:
+        """All of it, as it is now, for another process."""
+        return tuple(_family(metric) for collector in self.collectors for metric in collector.collect())
+
+
+def _family(metric: Metric) -> Family:
+    samples = (Sample(each.name, tuple(each.labels.items()), each.value) for each in metric.samples)
+    return Family(metric.name, metric.type, metric.documentation, tuple(samples))
+
+
+class _Summed(Collector):
+    """What several processes counted, in the form that the library writes out."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._counts:
+            metric = Metric(family.name, family.meaning, family.kind)
+            for sample in family.samples:
+                metric.add_sample(sample.name, dict(sample.labels), sample.value)
+            yield metric
 
 
 class _Sessions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +39,9 @@ class Tls:
 
     def __init__(self, files: TlsFiles) -> None:
         """Read the files. Raises TlsFault."""
-        self._files = files
+        self.files = files
+        self.on_reload: Callable[[], None] | None = None
+        """Called after each reload, for whoever serves the same files."""
         self._shown = _read(files)
         self.context = self._shown.context
         self.context.sni_callback = self._show
@@ -52,11 +55,13 @@ class Tls:
     def reload(self) -> None:
         """Show new connections what is in the files now; a pair that cannot be served changes nothing but the log."""
         try:
-            self._shown = _read(self._files)
+            self._shown = _read(self.files)
         except TlsFault as fault:
             log.error("certificate_kept", reason=str(fault), not_after=self._shown.not_after)  # noqa: TRY400 - no place in the code explains it
-            return
-        self._tell()
+        else:
+            self._tell()
+        if self.on_reload is not None:
+            self.on_reload()
 
     def _show(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
         """Called for each connection, whether it names a server or not.
@@ -66,7 +71,7 @@ class Tls:
         connection.context = self._shown.context
 
     def _tell(self) -> None:
-        log.info("certificate", file=str(self._files.certificate), not_after=self._shown.not_after)
+        log.info("certificate", file=str(self.files.certificate), not_after=self._shown.not_after)
 
 
 def _read(files: TlsFiles) -> _Shown:

@@ -19,7 +19,8 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from assay import serving
+from assay import http_server, protocol
+from assay.workers import post
 from tests.acceptance import sandboxed
 from tests.issuer import AUDIENCE, Issuer, make_key
 from tests.issuer import serving as serving_keys
@@ -87,7 +88,8 @@ def test_what_the_how_to_promises_of_the_unit_stands_in_it(name: str, value: str
 
 
 def test_systemd_waits_longer_than_a_server_needs_to_stop() -> None:
-    assert int(setting("TimeoutStopSec")) > serving.GRACE_SECONDS + serving.CLOSING_SECONDS
+    ends = http_server.GRACE_SECONDS + max(protocol.CLOSING_SECONDS, post.CLOSING_SECONDS)
+    assert int(setting("TimeoutStopSec")) > ends
 
 
 def test_nothing_secret_can_be_in_the_unit_itself() -> None:
@@ -122,13 +124,15 @@ def test_the_rules_are_in_force_where_assay_is_tried_under_them(analyze: str, fo
     assert "PermissionError" in done.stderr
 
 
-def test_assay_serves_under_the_unit_s_rules(analyze: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_assay_serves_under_the_unit_s_rules(analyze: str, tmp_path: Path, workers: str) -> None:
     assert analyze
     confined(sys.executable, "-c", "")
     assay = Assay(tmp_path)
     with serving_keys([make_key("RSA")]) as issuer:
         auth = _project(assay, issuer)
-        server = Server([*SANDBOX, COMMAND, "serve", "--port", "0", "--metrics", "127.0.0.1:0"], assay.environ)
+        options = "--port", "0", "--metrics", "127.0.0.1:0", "--workers", workers
+        server = Server([*SANDBOX, COMMAND, "serve", *options], assay.environ)
         try:
             with httpx.Client(base_url=server.url, auth=auth, trust_env=False) as client:
                 body = {"profile_id": "idp", "token": issuer.mint({"email_verified": True})}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
 import json
 import logging
 import os
+import select
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -168,3 +173,129 @@ def test_lines_below_the_level_are_left_out() -> None:
     log.info("quiet")
     log.warning("loud")
     assert [line["event"] for line in lines(stream)] == ["loud"]
+
+
+# ---------------------------------------------------------------- when lines are written
+
+
+class Pipe(io.BytesIO):
+    """Takes lines; ``parts`` are the writes, and ``broken`` makes the next one fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[bytes] = []
+        self.broken = False
+
+    def write(self, part: Any, /) -> int:
+        if self.broken:
+            raise BrokenPipeError
+        self.parts.append(bytes(part))
+        return super().write(part)
+
+
+@pytest.fixture
+def pipe() -> Pipe:
+    made = Pipe()
+    logs.configure("info", made)
+    return made
+
+
+def events(part: bytes) -> list[str]:
+    return [json.loads(line)["event"] for line in part.splitlines()]
+
+
+async def test_the_lines_of_one_turn_are_written_together(pipe: Pipe) -> None:
+    log = structlog.get_logger()
+    log.info("one")
+    log.info("two")
+    assert pipe.parts == []
+    await asyncio.sleep(0)
+    assert [events(part) for part in pipe.parts] == [["one", "two"]]
+    log.info("three")
+    await asyncio.sleep(0)
+    assert events(pipe.parts[-1]) == ["three"]
+
+
+async def test_a_warning_is_written_at_once_after_what_waits(pipe: Pipe) -> None:
+    log = structlog.get_logger()
+    log.info("one")
+    log.warning("two")
+    assert events(pipe.getvalue()) == ["one", "two"]
+
+
+def test_without_an_event_loop_a_line_is_written_at_once(pipe: Pipe) -> None:
+    structlog.get_logger().info("one")
+    assert events(pipe.getvalue()) == ["one"]
+
+
+async def test_a_line_of_another_thread_is_written_at_once_after_what_waits(pipe: Pipe) -> None:
+    log = structlog.get_logger()
+    log.info("one")
+    await asyncio.to_thread(log.info, "two")
+    await asyncio.sleep(0)
+    assert events(pipe.getvalue()) == ["one", "two"]
+
+
+async def test_no_part_is_larger_than_what_a_pipe_takes_whole(pipe: Pipe) -> None:
+    log = structlog.get_logger()
+    for number in range(100):
+        log.info("line", number=number, text="x" * 100)
+    log.info("long", text="x" * 10_000)
+    log.info("last")
+    await asyncio.sleep(0)
+    assert len(events(pipe.getvalue())) == 102
+    assert len(pipe.parts) < 10
+    assert all(part.endswith(b"\n") for part in pipe.parts)
+    assert [events(part) for part in pipe.parts if len(part) > select.PIPE_BUF] == [["long"]]
+
+
+async def test_lines_that_cannot_be_written_are_not_kept(pipe: Pipe) -> None:
+    log = structlog.get_logger()
+    log.info("one")
+    pipe.broken = True
+    with pytest.raises(BrokenPipeError):
+        logs.flush()
+    pipe.broken = False
+    log.info("two")
+    await asyncio.sleep(0)
+    assert events(pipe.getvalue()) == ["two"]
+
+
+ENDS = {"by itself": "pass", "by a fault of the loop": "raise SystemExit(3)", "by being asked to": "sys.exit(3)"}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_what_waits_is_written_before_the_process_ends(end: str) -> None:
+    script = f"""
+import asyncio, sys, structlog
+from assay import logs
+logs.configure("info")
+async def main():
+    structlog.get_logger().info("one")
+    {end}
+loop = asyncio.new_event_loop()
+loop.create_task(main())
+loop.call_soon(loop.stop)
+loop.run_forever()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert events(ended.stderr.splitlines()[0]) == ["one"]
+
+
+async def test_a_loop_that_ended_before_its_lines_were_written_holds_back_no_others(pipe: Pipe) -> None:
+    log = structlog.get_logger()
+    await asyncio.to_thread(_log_in_a_loop_that_stops, log)
+    log.info("two")
+    await asyncio.sleep(0)
+    assert events(pipe.getvalue()) == ["one", "two"]
+
+
+def _log_in_a_loop_that_stops(log: Any) -> None:
+    async def line() -> None:
+        log.info("one")
+        asyncio.get_running_loop().stop()
+
+    loop = asyncio.new_event_loop()
+    with contextlib.suppress(RuntimeError):
+        loop.run_until_complete(line())
+    loop.close()

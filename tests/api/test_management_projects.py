@@ -23,6 +23,7 @@ FIELDS = {
     "project_slug",
     "name",
     "oauth_callback_id",
+    "session_jwt_algorithm",
     "cross_org_passwords_enabled",
     "user_impersonation_enabled",
     "zero_downtime_session_migration_url",
@@ -91,6 +92,7 @@ BAD_ENVIRONMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "number of more than 32 bits": ({"user_lock_ttl": 2**31}, "invalid_environment_setting"),
     "number of many bits": ({"user_lock_ttl": 10**40}, "invalid_environment_setting"),
     "long text": ({"idp_authorization_url": "x" * 16_385}, "invalid_environment_setting"),
+    "unknown algorithm": ({"session_jwt_algorithm": "HS256"}, "bad_request"),
     "setting of another type": ({"user_impersonation_enabled": "yes"}, "bad_request"),
 }
 

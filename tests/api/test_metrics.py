@@ -15,9 +15,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from assay import errors
+from assay.listening import DEFAULT_METRICS
 from assay.metrics import Metrics
 from assay.observing.meter import UNKNOWN
-from assay.serving import DEFAULT_METRICS
 from tests.api.asgi import ask
 from tests.certificates import server_files
 from tests.process import COMMAND, Assay, Server

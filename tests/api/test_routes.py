@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from starlette.routing import Match
 
 from assay import errors
 from assay.api.application import Application
@@ -113,6 +114,16 @@ async def test_another_method_is_refused_with_those_that_are_allowed(
     assert (answer.status, answer.body["error_type"]) == (405, "method_not_allowed")
     assert answer.headers["allow"] == allowed
     assert method in answer.body["error_message"]
+
+
+def test_a_path_that_is_looked_up_leads_where_its_row_does(world: World) -> None:
+    """The table decides, in its order; looking a path up is only the short way to its first row that matches."""
+    fixed, router = world.app._fixed, world.app._router
+    assert ("POST", "/v1/b2b/sessions/attest") in fixed
+    for (method, path), endpoint in fixed.items():
+        scope = {"type": "http", "method": method, "path": path, "root_path": ""}
+        first = next(row for row in router.routes if row.matches(scope)[0] is Match.FULL)
+        assert getattr(first, "app", None) is endpoint
 
 
 async def test_fixed_segments_stand_before_ids(world: World) -> None:

@@ -20,7 +20,8 @@ from assay import config
 from assay.app import open_context
 from assay.config import ConfigFault
 from assay.keys.sealing import WrongRootKey
-from assay.serving import MOST_HEAD_BYTES, serve
+from assay.protocol import MOST_HEAD_BYTES
+from assay.serving import serve
 from tests.api.asgi import credentials
 from tests.world import Tenant, open_world
 

@@ -49,6 +49,27 @@ def test_rotating_promotes_the_next_key_and_publishes_another(rotate: Run, state
     assert {each.actor for each in events(database) if each.action == "signing_keys.rotated"} == {"cli"}
 
 
+def test_rotating_to_another_algorithm_replaces_both_keys_and_a_second_time_rotates(
+    run: Run, rotate: Run, states: Any, database: str
+) -> None:
+    rotate()
+    before = states()
+    keys = rotate("--algorithm", "ES256", "--json").json()["keys"]
+    assert {(key["algorithm"], key["state"]) for key in keys} == {
+        ("RS256", "retired"),
+        ("ES256", "active"),
+        ("ES256", "next"),
+    }
+    assert {*before["active"], *before["next"]} <= set(states()["retired"])
+    first = states()
+    rotate("--algorithm", "ES256")
+    assert states()["active"] == first["next"]
+    assert "ES256" in run("keys", "list").out
+    told = [each.details.get("algorithm") for each in events(database) if each.action == "signing_keys.rotated"]
+    assert "ES256" in told
+    assert run("doctor").code == 0
+
+
 def test_without_a_project_the_keys_of_all_are_listed(run: Run, rotate: Run, project: dict[str, Any]) -> None:
     rotate()
     other = run("project", "create", "Other", "--vertical", "consumer", "--json").json()

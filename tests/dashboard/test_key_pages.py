@@ -112,13 +112,35 @@ async def test_signing_keys_are_rotated_after_a_question(world: World) -> None:
         assert "no longer published" in text_of(await later.get(f"{later.place}/keys"))
 
 
+async def test_session_jwts_are_signed_with_the_algorithm_that_is_chosen(editor: Visitor, world: World) -> None:
+    await projects.jwks(world.context, world.b2b.project_id)
+    path = f"{editor.place}/keys"
+    page = await editor.get(path)
+    assert '<option value="RS256" selected>' in page.text
+    assert (await editor.post(f"{path}/algorithm", algorithm="EdDSA")).status_code == 303
+    page = await editor.get(path)
+    assert '<option value="EdDSA" selected>' in page.text
+    assert "Session JWTs are signed with EdDSA." in text_of(page)
+    keys = await projects.list_keys(world.context, world.b2b.project_id)
+    assert sorted((each.algorithm, each.state) for each in keys) == [
+        ("EdDSA", "active"),
+        ("EdDSA", "next"),
+        ("RS256", "retired"),
+        ("RS256", "retired"),
+    ]
+    await editor.post(f"{path}/algorithm", algorithm="EdDSA")
+    assert (await editor.post(f"{path}/algorithm", algorithm="HS256")).status_code == 400
+    assert await projects.list_keys(world.context, world.b2b.project_id) == keys
+
+
 async def test_a_viewer_sees_keys_and_makes_none(visitors: dict[str, Visitor], world: World) -> None:
     viewer = visitors["viewer"]
     [secret] = await projects.list_secrets(world.context, world.b2b.project_id)
     page = await viewer.get(f"{viewer.place}/keys")
     assert page.status_code == 200
     assert not any(word in text_of(page) for word in ("New secret", "Revoke", "Rotate", "New public token"))
-    for path in ("secrets", f"secrets/{secret.secret_id}", "public-tokens", "rotate"):
+    assert "Sign with another algorithm" not in text_of(page)
+    for path in ("secrets", f"secrets/{secret.secret_id}", "public-tokens", "rotate", "algorithm"):
         assert (await viewer.post(f"{viewer.place}/keys/{path}")).status_code == 403
     assert (await viewer.get(f"{viewer.place}/keys/secrets/{secret.secret_id}")).status_code == 403
     assert await projects.list_secrets(world.context, world.b2b.project_id) == [secret]

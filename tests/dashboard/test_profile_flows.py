@@ -27,7 +27,7 @@ async def create(page: Page) -> None:
 
 
 async def test_a_profile_from_a_preset(editor: Page, server: Served) -> None:
-    await editor.goto(f"{server.place}/profiles/new")
+    await editor.goto(f"{server.place}/new-profile")
     await editor.get_by_label("Preset").select_option("auth0")
     await editor.get_by_role("button", name="Choose").click()
     await editor.get_by_label("Domain").fill("acme.eu.auth0.com")
@@ -43,7 +43,7 @@ async def test_a_profile_from_a_preset(editor: Page, server: Served) -> None:
 
 
 async def test_a_profile_by_url_with_faults_told_while_typing(editor: Page, server: Served) -> None:
-    await editor.goto(f"{server.place}/profiles/new")
+    await editor.goto(f"{server.place}/new-profile")
     await fill(editor, "By URL", "https://url.example")
     await editor.get_by_label("Profile id (optional)").fill("not an id")
     await expect(editor.get_by_text("profile_id has 1 to 128 letters")).to_be_visible()
@@ -60,7 +60,7 @@ async def test_a_profile_by_url_with_faults_told_while_typing(editor: Page, serv
 
 
 async def test_a_profile_by_pem_is_changed_and_deleted(editor: Page, server: Served) -> None:
-    await editor.goto(f"{server.place}/profiles/new")
+    await editor.goto(f"{server.place}/new-profile")
     await fill(editor, "By PEM", "https://pem.example")
     await editor.get_by_role("button", name="Use public keys instead").click()
     await expect(editor.get_by_label("Issuer", exact=True)).to_have_value("https://pem.example")
@@ -85,7 +85,7 @@ async def test_a_profile_by_keyboard_alone(editor: Page, server: Served) -> None
     await editor.goto(f"{server.place}/profiles")
     await editor.get_by_role("link", name="New profile").focus()
     await editor.keyboard.press("Enter")
-    await editor.wait_for_url("**/profiles/new")
+    await editor.wait_for_url("**/new-profile")
     typed = {"name": "By keyboard", "issuer": "https://keys.example", "audience": "portal", "attribute_0": "email"}
     typed |= {"value_0": "email", "jwks_url": "https://keys.example/jwks"}
     for _ in range(60):
@@ -103,7 +103,7 @@ async def test_a_profile_by_keyboard_alone(editor: Page, server: Served) -> None
 async def test_a_profile_without_script(browser: Browser, server: Served) -> None:
     async with fresh_page(browser, java_script_enabled=False) as page:
         await sign_in(page, server, EDITOR)
-        await page.goto(f"{server.place}/profiles/new")
+        await page.goto(f"{server.place}/new-profile")
         await fill(page, "Without script", "https://plain.example")
         await page.get_by_role("button", name="Add a row").click()
         await expect(page.get_by_label("Name", exact=True)).to_have_value("Without script")
@@ -133,7 +133,7 @@ async def test_the_form_with_all_its_parts_open_fits_and_reads_well(
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": colours}
     async with fresh_page(browser, **options) as page:
         await sign_in(page, server, EDITOR)
-        await page.goto(f"{server.place}/profiles/new?preset=entra_multitenant")
+        await page.goto(f"{server.place}/new-profile?preset=entra_multitenant")
         await page.locator("details.fold > summary").click()
         await check_axe(page)
         await check_fits(page)

@@ -78,7 +78,7 @@ async def fields_of(page: httpx.Response) -> dict[str, Any]:
 
 
 async def test_a_profile_is_made_as_the_form_describes_it(world: World, editor: Visitor) -> None:
-    answer = await editor.post(f"{editor.place}/profiles/new", **NEW)
+    answer = await editor.post(f"{editor.place}/new-profile", **NEW)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/dashboard/{editor.place}/profiles/partner")
     stored = await profiles.require_profile(world.context, world.b2b.project_id, "partner")
     assert (stored.issuer, stored.audience, stored.jwks_url) == (NEW["issuer"], "portal", NEW["jwks_url"])
@@ -118,7 +118,7 @@ async def test_what_is_wrong_is_told_beside_its_field_and_nothing_is_stored(
     if change.get("pem_1") == "PRIVATE":
         change = change | {"pem_1": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"}
     before = await world.context.store.profiles(world.b2b.project_id)
-    answer = await editor.post(f"{editor.place}/profiles/new", **(NEW | change))
+    answer = await editor.post(f"{editor.place}/new-profile", **(NEW | change))
     assert answer.status_code == 400
     shown = re.search(rf'id="{field}-fault">([^<]*)<', answer.text)
     assert shown, f"there is no place for faults of {field}"
@@ -128,11 +128,11 @@ async def test_what_is_wrong_is_told_beside_its_field_and_nothing_is_stored(
 
 async def test_a_profile_with_problems_is_saved_only_all_the_same(world: World, editor: Visitor) -> None:
     broken = NEW | {"jwks_url": "http://partner.example/jwks"}
-    answer = await editor.post(f"{editor.place}/profiles/new", **broken)
+    answer = await editor.post(f"{editor.place}/new-profile", **broken)
     assert answer.status_code == 400
     assert "Save all the same" in text_of(answer)
     assert await world.context.store.profile(world.b2b.project_id, "partner") is None
-    answer = await editor.post(f"{editor.place}/profiles/new", **broken, allow_problems="on")
+    answer = await editor.post(f"{editor.place}/new-profile", **broken, allow_problems="on")
     assert answer.status_code == 303
     assert await world.context.store.profile(world.b2b.project_id, "partner") is not None
     assert "1 problem" in text_of(await editor.get(f"{editor.place}/profiles"))
@@ -141,7 +141,7 @@ async def test_a_profile_with_problems_is_saved_only_all_the_same(world: World, 
 async def test_a_profile_with_problems_can_always_be_switched_off(world: World, editor: Visitor) -> None:
     broken = {**NEW, "jwks_url": "http://partner.example/jwks"}
     del broken["enabled"]
-    assert (await editor.post(f"{editor.place}/profiles/new", **broken)).status_code == 303
+    assert (await editor.post(f"{editor.place}/new-profile", **broken)).status_code == 303
     stored = await profiles.require_profile(world.context, world.b2b.project_id, "partner")
     assert not stored.enabled
 
@@ -161,7 +161,7 @@ async def test_a_form_that_is_saved_unchanged_changes_nothing(
     if change:
         algorithms = ["HS256"] if "hmac" in change["key_sources"] else ["RS256"]
         given = NEW | change | {"keys": "sources", "algorithms": algorithms, "conditions": ""}
-        assert (await editor.post(f"{editor.place}/profiles/new", **given)).status_code == 303
+        assert (await editor.post(f"{editor.place}/new-profile", **given)).status_code == 303
     profile_id = "partner" if change else PROFILE_ID
     before = await profiles.require_profile(world.context, world.b2b.project_id, profile_id)
     page = await editor.get(f"{editor.place}/profiles/{profile_id}/edit")
@@ -204,7 +204,7 @@ async def test_a_change_that_somebody_else_made_meanwhile_is_not_lost(world: Wor
 async def test_other_fields_for_keys_come_without_script_and_keep_what_was_typed(
     world: World, editor: Visitor, what: str, there: str
 ) -> None:
-    answer = await editor.post(f"{editor.place}/profiles/new", **(NEW | {"do": what}))
+    answer = await editor.post(f"{editor.place}/new-profile", **(NEW | {"do": what}))
     assert answer.status_code == 200
     assert f'<textarea id="{there}"' in answer.text
     assert (await fields_of(answer))["jwks_url"] == NEW["jwks_url"]
@@ -214,34 +214,34 @@ async def test_other_fields_for_keys_come_without_script_and_keep_what_was_typed
 
 async def test_a_row_is_added_without_script(editor: Visitor) -> None:
     rows = re.compile(r'name="attribute_\d+"')
-    before = await editor.post(f"{editor.place}/profiles/new", **(NEW | {"do": "keys-jwks"}))
-    after = await editor.post(f"{editor.place}/profiles/new", **(NEW | {"do": "row"}))
+    before = await editor.post(f"{editor.place}/new-profile", **(NEW | {"do": "keys-jwks"}))
+    after = await editor.post(f"{editor.place}/new-profile", **(NEW | {"do": "row"}))
     assert len(rows.findall(after.text)) == len(rows.findall(before.text)) + 1
 
 
 async def test_a_preset_asks_for_its_settings_and_fills_the_form(editor: Visitor) -> None:
-    page = await editor.get(f"{editor.place}/profiles/new", preset="auth0")
+    page = await editor.get(f"{editor.place}/new-profile", preset="auth0")
     assert 'name="setting_domain"' in page.text
     settings = {"setting_domain": "acme.eu.auth0.com", "setting_client_id": "K1AUPhZq"}
-    answer = await editor.post(f"{editor.place}/profiles/new", do="preset", preset="auth0", **settings)
+    answer = await editor.post(f"{editor.place}/new-profile", do="preset", preset="auth0", **settings)
     given = await fields_of(answer)
     assert (given["issuer"], given["audience"]) == ("https://acme.eu.auth0.com/", "K1AUPhZq")
     assert given["jwks_url"] == "https://acme.eu.auth0.com/.well-known/jwks.json"
     assert "The issuer has a slash at its end." in text_of(answer)
-    saved = await editor.post(f"{editor.place}/profiles/new", **given)
+    saved = await editor.post(f"{editor.place}/new-profile", **given)
     assert saved.status_code == 303, text_of(saved)
 
 
 async def test_a_setting_that_does_not_fit_is_told_beside_it(editor: Visitor) -> None:
     settings = {"setting_domain": "https://acme", "setting_client_id": "K1AUPhZq"}
-    answer = await editor.post(f"{editor.place}/profiles/new", do="preset", preset="auth0", **settings)
+    answer = await editor.post(f"{editor.place}/new-profile", do="preset", preset="auth0", **settings)
     assert answer.status_code == 400
     assert re.search(r'id="setting_domain-fault">[^<]*looks like', answer.text)
     assert 'value="K1AUPhZq"' in answer.text
 
 
 async def test_a_link_fills_the_form(editor: Visitor) -> None:
-    page = await editor.get(f"{editor.place}/profiles/new", issuer="https://a.example", can_jit_provision="on")
+    page = await editor.get(f"{editor.place}/new-profile", issuer="https://a.example", can_jit_provision="on")
     given = await fields_of(page)
     assert (given["issuer"], given["can_jit_provision"], given["require_exp"]) == ("https://a.example", ["on"], ["on"])
     assert given["leeway_seconds"] == "30"
@@ -250,7 +250,7 @@ async def test_a_link_fills_the_form(editor: Visitor) -> None:
 async def test_faults_are_told_while_typing_and_nothing_is_written(world: World, editor: Visitor) -> None:
     typed = NEW | {"name": "", "profile_id": "a b", "jwks_url": "http://partner.example"}
     before = await world.context.store.events(world.b2b.project_id, 9)
-    answer = await editor.post(f"{editor.place}/profiles/check", **typed)
+    answer = await editor.post(f"{editor.place}/new-profile/check", **typed)
     assert "letters, digits" in re.search(r'id="profile_id-fault"[^>]*>([^<]*)<', answer.text)[1]  # type: ignore[index]
     assert re.search(r'id="name-fault"[^>]*></span>', answer.text), "nobody has come to the name yet"
     assert "https" in answer.text[answer.text.index('id="problems"') :]
@@ -317,7 +317,7 @@ async def test_fetch_keys_now_shows_what_the_url_gives(tmp_path: Path) -> None:
 
     async with open_world(tmp_path, fetch=fetch) as world:
         editor = await signed_in(world, "editor")
-        await editor.post(f"{editor.place}/profiles/new", **NEW)
+        await editor.post(f"{editor.place}/new-profile", **NEW)
         assert "not fetched yet" in text_of(await editor.get(f"{editor.place}/profiles"))
         answer = await editor.post(f"{editor.place}/profiles/partner/keys")
         assert answer.status_code == 200
@@ -344,11 +344,14 @@ async def test_delete_says_how_many_sessions_came_from_it(world: World, editor: 
         await profiles.require_profile(world.context, world.b2b.project_id, PROFILE_ID)
 
 
-@pytest.mark.parametrize("path", ["new", f"{PROFILE_ID}/edit", "check", f"{PROFILE_ID}/check", f"{PROFILE_ID}/keys"])
+@pytest.mark.parametrize(
+    "path",
+    ["new-profile", "new-profile/check", *(f"profiles/{PROFILE_ID}/{what}" for what in ("edit", "check", "keys"))],
+)
 async def test_a_viewer_can_change_nothing(world: World, path: str) -> None:
     viewer = await signed_in(world, "viewer")
     before = await world.context.store.profiles(world.b2b.project_id)
-    answer = await viewer.post(f"{viewer.place}/profiles/{path}", **NEW)
+    answer = await viewer.post(f"{viewer.place}/{path}", **NEW)
     assert answer.status_code == 403
     assert await world.context.store.profiles(world.b2b.project_id) == before
     for shown in ("profiles", f"profiles/{PROFILE_ID}"):
@@ -358,7 +361,16 @@ async def test_a_viewer_can_change_nothing(world: World, path: str) -> None:
 
 
 async def test_consumer_projects_offer_their_own_attributes(editor: Visitor) -> None:
-    page = await editor.get(f"{editor.consumer_place}/profiles/new")
+    page = await editor.get(f"{editor.consumer_place}/new-profile")
     offered = re.findall(r'<option value="(\w+)"></option>', page.text)
     assert "external_user_id" in offered
     assert "external_member_id" not in offered
+
+
+@pytest.mark.parametrize("word", ["new", "check", "edit", "keys", "new-profile"])
+async def test_whatever_word_is_the_id_of_a_profile_its_page_is_found(editor: Visitor, word: str) -> None:
+    assert (await editor.post(f"{editor.place}/new-profile", **(NEW | {"profile_id": word}))).status_code == 303
+    page = await editor.get(f"{editor.place}/profiles/{word}")
+    assert page.status_code == 200
+    assert str(NEW["name"]) in page.text
+    assert (await editor.get(f"{editor.place}/profiles/{word}/edit")).status_code == 200

@@ -162,7 +162,7 @@ async def test_an_explanation_leads_to_the_same_form_without_the_token(world: Wo
     form = page.text[page.text.index('value="propose"') :]
     fields = {name: html.unescape(value) for name, value in _HIDDEN.findall(form[: form.index("</form>")])}
     assert fields["issuer"] == "https://login.example/tenant"
-    opened = await visitor.post(f"{visitor.place}/profiles/new", do="propose", **fields)
+    opened = await visitor.post(f"{visitor.place}/new-profile", do="propose", **fields)
     assert opened.status_code == 200
     assert 'value="shop"' in opened.text
 

@@ -260,7 +260,8 @@ def test_the_page_about_moving_to_postgresql_runs(stopped: World, database: str)
 
 
 def test_the_page_about_services_runs_and_names_what_there_is(tmp_path: Path) -> None:
-    World(tmp_path, Assay(tmp_path), "", Issuer()).run("install-as-a-service.md", {}, {})
+    ports = {"--port 8080 --metrics 127.0.0.1:9464": f"--port {_free_port()} --metrics 127.0.0.1:{_free_port()}"}
+    World(tmp_path, Assay(tmp_path), "", Issuer()).run("install-as-a-service.md", {}, ports)
     assert (tmp_path / "assay.env").stat().st_mode & 0o777 == 0o600
     page = (FOLDER / "install-as-a-service.md").read_text(encoding="utf-8")
     named = set(re.findall(r"(?:packaging|requirements)/[\w.-]+", page))

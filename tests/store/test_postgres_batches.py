@@ -18,14 +18,10 @@ from assay.store import (
     RecordAttempt,
     RevokeSession,
     RevokeSessionsOf,
-    Stale,
     Store,
     Write,
-    postgres_batches,
-    postgres_plans,
 )
 from assay.store.opening import open_store
-from assay.store.postgres_connections import Connection
 from tests import postgres, records
 from tests.records import NOW
 from tests.store import contents
@@ -103,7 +99,9 @@ CASES: dict[str, Case] = {
     "all kinds, and one mark": Case(_of_all_kinds, [None, "replay_mark", "replay_mark", None, None]),
     "one mark, free again after a start that fails": Case(
         lambda it, _: [
-            _start(it, replay=records.replay_mark(it.secret), guard=records.guard(it.secret, secret_id="secret-test-0")),
+            _start(
+                it, replay=records.replay_mark(it.secret), guard=records.guard(it.secret, secret_id="secret-test-0")
+            ),
             _start(it, replay=records.replay_mark(it.secret)),
             _start(it, replay=records.replay_mark(it.secret)),
         ],
@@ -111,7 +109,12 @@ CASES: dict[str, Case] = {
     ),
     "one mark, which expires in between": Case(
         lambda it, _: [
-            _start(it, replay=records.replay_mark(it.secret, created_at=at, expires_at=at + 60, request_hash=bytes([at - NOW])))
+            _start(
+                it,
+                replay=records.replay_mark(
+                    it.secret, created_at=at, expires_at=at + 60, request_hash=bytes([at - NOW])
+                ),
+            )
             for at in (NOW, NOW + 59, NOW + 60)
         ],
         [None, "replay_mark", None],
@@ -119,7 +122,9 @@ CASES: dict[str, Case] = {
     "a mark that is taken and a guard that fails": Case(
         lambda it, _: [
             _attempt(it, replay=records.replay_mark(it.secret)),
-            _start(it, replay=records.replay_mark(it.secret), guard=records.guard(it.secret, secret_id="secret-test-0")),
+            _start(
+                it, replay=records.replay_mark(it.secret), guard=records.guard(it.secret, secret_id="secret-test-0")
+            ),
         ],
         [None, "replay_mark"],
     ),

@@ -67,7 +67,7 @@ async def test_what_is_no_sound_backup_is_not_restored(
     with pytest.raises(fault, match=rf"source\.db.*({reason})"):
         await backup.restore(str(source), f"sqlite:///{path}", now=NOW)
     assert await asyncio.to_thread(Path(path).read_bytes) == before
-    assert set(await asyncio.to_thread(files, tmp_path)) - {"source.db"} == {"assay.db", "backups"}
+    assert set(await asyncio.to_thread(files, tmp_path)) - {"source.db"} == {"assay.db", "assay.db-lock", "backups"}
     assert await asyncio.to_thread(files, copy.parent) == ["monday.db"]
 
 

@@ -7,9 +7,17 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from assay.model import Environment, EnvironmentSettings, JwtTemplate, RedirectUrl, RedirectUrlType
+from assay.model import Environment, EnvironmentSettings, JwtTemplate, RedirectUrl, RedirectUrlType, SigningKey
 from assay.rules.permissions import DEFAULT_POLICY, Permission, Policy, Resource, Role, Scope
-from assay.store import Configuration, ConfigureEnvironment, Stale, Store
+from assay.store import (
+    Configuration,
+    ConfigureEnvironment,
+    Conflict,
+    CreateSigningKeys,
+    RotateSigningKeys,
+    Stale,
+    Store,
+)
 from tests import records
 from tests.store.conftest import Tenant
 
@@ -37,6 +45,56 @@ EVERYTHING = Configuration(policy=POLICY, jwt_templates=TEMPLATES, redirect_urls
 
 def configure(environment: Environment) -> ConfigureEnvironment:
     return ConfigureEnvironment(environment=environment, policy=POLICY, jwt_templates=TEMPLATES, redirect_urls=URLS)
+
+
+async def test_keys_that_come_with_a_setting_take_the_place_of_those_there_are(
+    store: Store, tenant: Tenant, neighbour: Tenant
+) -> None:
+    old = records.signing_key(tenant.id), records.signing_key(tenant.id, state="next")
+    theirs = records.signing_key(neighbour.id)
+    for keys in (old, (theirs,)):
+        await store.write(CreateSigningKeys(keys=keys))
+    settings = EnvironmentSettings(session_jwt_algorithm="ES256")
+    made = {"algorithm": "ES256", "created_at": records.NOW + 5}
+    new = records.signing_key(tenant.id, **made), records.signing_key(tenant.id, state="next", **made)
+    write = ConfigureEnvironment(environment=replace(tenant.environment, settings=settings), signing_keys=new)
+    await store.write(write)
+    retired = [replace(key, state="retired", retired_at=records.NOW + 5) for key in old]
+    found = await store.signing_keys(tenant.id)
+    assert sorted(found, key=lambda key: key.kid) == sorted([*retired, *new], key=lambda key: key.kid)
+    caller = await store.caller(tenant.id, tenant.secret.secret_hash)
+    assert caller is not None
+    assert (caller.environment.settings, caller.signing_kid) == (settings, new[0].kid)
+    assert await store.signing_keys(neighbour.id) == [theirs]
+    with pytest.raises(Stale):
+        await store.write(write)
+    assert await store.signing_keys(tenant.id) == found
+
+
+async def test_a_change_of_algorithm_beats_keys_and_rotations_decided_before_it(store: Store, tenant: Tenant) -> None:
+    """Else another worker's first keys, or its rotation, would bring the old algorithm back."""
+
+    def pair(algorithm: str) -> tuple[SigningKey, SigningKey]:
+        made = {"algorithm": algorithm}
+        return records.signing_key(tenant.id, **made), records.signing_key(tenant.id, state="next", **made)
+
+    before = pair("RS256")
+    await store.write(ConfigureEnvironment(environment=tenant.environment, signing_keys=pair("ES256")))
+    with pytest.raises(Conflict):
+        await store.write(CreateSigningKeys(keys=before))
+    upcoming = next(key for key in await store.signing_keys(tenant.id) if key.state == "next")
+    environment = replace(tenant.environment, revision=2)
+    await store.write(ConfigureEnvironment(environment=environment, signing_keys=pair("EdDSA")))
+    rotation = RotateSigningKeys(
+        environment_id=tenant.id,
+        promoted_kid=upcoming.kid,
+        new_next=records.signing_key(tenant.id, state="next", algorithm="ES256"),
+        rotated_at=records.NOW + 1,
+    )
+    with pytest.raises(Stale):
+        await store.write(rotation)
+    live = [key.algorithm for key in await store.signing_keys(tenant.id) if key.state != "retired"]
+    assert live == ["EdDSA", "EdDSA"]
 
 
 async def test_an_environment_begins_with_the_defaults(store: Store, tenant: Tenant) -> None:

@@ -13,7 +13,10 @@ from assay.store import (
     Conflict,
     DeleteProfile,
     DeleteUser,
+    EndedSessions,
+    ForgetSessions,
     Guard,
+    NoteAccesses,
     RecordAttempt,
     ReplaceMember,
     ReplaceProfile,
@@ -250,6 +253,18 @@ async def test_an_access_alone_does_not_disturb_whoever_adds_a_factor(
     await store.write(records.update(session, tenant.secret, revision=1, factors=(records.factor("b"),)))
 
 
+async def test_accesses_are_noted_for_many_sessions_and_never_move_backwards(
+    store: Store, tenant: Tenant, session: Session
+) -> None:
+    other = records.session(tenant.user)
+    await store.write(records.start(other, tenant.secret))
+    gone = max(session.number, other.number) + 1
+    await store.write(NoteAccesses(accesses={session.number: NOW + 5, other.number: NOW + 7, gone: NOW + 9}))
+    await store.write(NoteAccesses(accesses={session.number: NOW + 4, other.number: NOW + 8}))
+    assert await stored(store, session) == replace(session, last_accessed_at=NOW + 5)
+    assert await stored(store, other) == replace(other, last_accessed_at=NOW + 8)
+
+
 async def test_factors_written_without_a_revision_still_count_one(
     store: Store, tenant: Tenant, session: Session
 ) -> None:
@@ -371,3 +386,59 @@ async def test_an_attempt_that_changed_nothing_is_recorded(store: Store, tenant:
     attempt = records.attempt(tenant.id)
     await store.write(RecordAttempt(attempt=attempt))
     assert await store.attempts(tenant.id, 9) == [attempt]
+
+
+# ---------------------------------------------------------------- forgetting those that ended
+
+
+async def row(store: Store, tenant: Tenant) -> list[Session]:
+    """Five sessions in the order of their numbers: expired, live, revoked, expired a second later, live."""
+    sessions = [
+        records.session(tenant.member, expires_at=NOW + 60),
+        records.session(tenant.member),
+        records.session(tenant.user),
+        records.session(tenant.user, expires_at=NOW + 61),
+        records.session(tenant.member),
+    ]
+    for each in sessions:
+        await store.write(records.start(each, tenant.secret))
+    await store.write(RevokeSession(environment_id=tenant.id, number=sessions[2].number, revoked_at=NOW + 30))
+    return sessions
+
+
+async def left(store: Store, sessions: list[Session]) -> list[bool]:
+    return [await store.session(each.environment_id, each.number) is not None for each in sessions]
+
+
+LOOKS: dict[str, tuple[int, int, int, tuple[int, int | None, int]]] = {
+    "all at once": (0, 5, 10, (5, 4, 2)),
+    "the first of them": (0, 5, 2, (2, 1, 1)),
+    "those after a number": (1, 5, 10, (4, 4, 1)),
+    "those before a number": (0, 2, 10, (2, 1, 1)),
+    "nothing is left": (5, 5, 10, (0, None, 0)),
+}
+
+
+@pytest.mark.parametrize("case", LOOKS)
+async def test_ended_sessions_are_counted_along_their_numbers(store: Store, tenant: Tenant, case: str) -> None:
+    sessions = await row(store, tenant)
+    first, end, look, (looked_at, last, ended) = LOOKS[case]
+    numbers = [each.number for each in sessions] + [sessions[-1].number + 1]
+    found = await store.ended_sessions(numbers[first] - 1, numbers[end], NOW + 61, look)
+    assert found == EndedSessions(looked_at, None if last is None else numbers[last], ended)
+
+
+async def test_sessions_that_ended_long_ago_are_forgotten_some_at_a_time_and_no_others(
+    store: Store, tenant: Tenant
+) -> None:
+    sessions = await row(store, tenant)
+    forget = ForgetSessions(after=0, upto=sessions[-1].number, ended_before=NOW + 61, limit=1)
+    await store.write(replace(forget, upto=sessions[0].number - 1, limit=10))
+    await store.write(replace(forget, after=sessions[2].number, limit=10))
+    assert await left(store, sessions) == [True, True, True, True, True]
+    await store.write(forget)
+    assert await left(store, sessions) == [False, True, True, True, True]
+    await store.write(forget)
+    assert await left(store, sessions) == [False, True, False, True, True]
+    await store.write(replace(forget, limit=10))
+    assert await left(store, sessions) == [False, True, False, True, True]

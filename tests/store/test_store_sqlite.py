@@ -16,10 +16,12 @@ import pytest
 import assay.store
 from assay import errors
 from assay.model import Session
-from assay.store import CreateSecret, RecordAttempt, Write, sqlite_files, steps
+from assay.store import Conflict, CreateSecret, RecordAttempt, Stale, Write, sqlite_files, steps
 from assay.store.filters import FILTERS
 from assay.store.opening import SchemaTooNew, StoreFault, open_store
 from assay.store.sqlite import SqliteStore, open_sqlite
+from assay.store.sqlite_checkpoints import Checkpoints
+from assay.store.sqlite_lock import WriteLock
 from assay.store.sqlite_writer import MAX_BATCH, Writer
 from assay.store.statements import STATEMENTS
 from tests import records
@@ -41,10 +43,13 @@ class Watched:
         self.statements: list[str] = []
         self.connections: list[sqlite3.Connection] = []
         self.failing: set[str] = set()
-        self.store = SqliteStore(lambda: sqlite_files.connect_reader(path), Writer(self._connect))
+        self.read_only = False
+        writer = Writer(self._connect, WriteLock(path, busy_seconds), Checkpoints(lambda: sqlite_files.connect(path)))
+        self.store = SqliteStore(lambda: sqlite_files.connect_reader(path), writer)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite_files.connect_writer(self.path, self.busy_seconds)
+        connection.execute(f"pragma query_only = {self.read_only:d}")
         connection.set_trace_callback(self.statements.append)
         self.connections.append(connection)
         return cast("sqlite3.Connection", Breakable(connection, self.failing))
@@ -125,6 +130,52 @@ async def test_a_fault_of_the_disk_in_one_write_is_one_of_the_whole_batch(watche
     assert len(await watched.store.attempts(tenant.id, 10)) == 3
 
 
+async def test_what_a_write_did_before_it_failed_is_undone_and_the_others_stand(
+    watched: Watched, tenant: Tenant
+) -> None:
+    """The mark comes before the session, which may not be written: the batch runs twice, and the mark is gone."""
+    mark = records.replay_mark(tenant.secret)
+    taken = records.session(tenant.member)
+    await watched.store.write(records.start(taken, tenant.secret))
+    late = records.start(taken, tenant.secret, replay=mark, events=(records.event(tenant.id, action="late"),))
+    before = watched.commits()
+    found = await outcomes(watched.store, [*attempts(tenant, 2), late, *attempts(tenant, 2)])
+    assert [type(outcome) for outcome in found] == [type(None)] * 2 + [Conflict] + [type(None)] * 2
+    assert watched.commits() == before + 1
+    assert watched.statements.count("savepoint one") == 5
+    assert await watched.store.replay_mark(tenant.id, mark.profile_id, mark.mark) is None
+    assert len(await watched.store.attempts(tenant.id, 10)) == 4
+    assert "late" not in {event.action for event in await watched.store.events(tenant.id, 10)}
+
+
+async def test_a_write_that_fails_at_its_first_statement_costs_the_others_nothing(
+    watched: Watched, tenant: Tenant
+) -> None:
+    taken = records.session(tenant.member)
+    await watched.store.write(records.start(taken, tenant.secret))
+    again = records.start(taken, tenant.secret)
+    revoked = records.start(
+        records.session(tenant.member), tenant.secret, guard=records.guard(records.secret(tenant.id))
+    )
+    found = await outcomes(watched.store, [*attempts(tenant, 2), again, revoked, *attempts(tenant, 2)])
+    assert [type(outcome) for outcome in found] == [type(None)] * 2 + [Conflict, Stale] + [type(None)] * 2
+    assert watched.statements.count("savepoint one") == 0
+    assert len(await watched.store.attempts(tenant.id, 10)) == 4
+
+
+async def test_a_file_that_could_not_be_written_is_written_again_when_it_can(watched: Watched, tenant: Tenant) -> None:
+    """SQLite opens such a file for reading alone, and that connection would never write again."""
+    watched.read_only = True
+    watched.failing.add("commit")
+    for reason in ("disk I/O error", "readonly"):
+        (failed,) = await outcomes(watched.store, attempts(tenant, 1))
+        assert isinstance(failed, errors.StoreUnavailable)
+        assert reason in failed.detail
+    watched.read_only = False
+    assert await outcomes(watched.store, attempts(tenant, 1)) == [None]
+    assert len(await watched.store.attempts(tenant.id, 10)) == 1
+
+
 async def test_a_connection_that_cannot_even_roll_back_is_replaced(watched: Watched, tenant: Tenant) -> None:
     watched.failing.update({"commit", "rollback"})
     (failed,) = await outcomes(watched.store, attempts(tenant, 1))
@@ -143,7 +194,6 @@ async def test_a_full_disk_refuses_the_whole_batch_and_passes(watched: Watched, 
     assert [type(outcome) for outcome in failed] == [errors.StoreUnavailable] * 3
     assert "full" in cast("errors.StoreUnavailable", failed[0]).detail
     assert await watched.store.attempts(tenant.id, 10) == []
-    connection.execute("pragma max_page_count = 100000")
     assert await outcomes(watched.store, [big]) == [None]
 
 
@@ -195,9 +245,8 @@ def test_every_write_has_a_plan() -> None:
 
 async def test_a_read_of_several_statements_sees_one_commit(path: str) -> None:
     """Somebody deletes everything between its statements; the answer is the one of before."""
-    sqlite_files.prepare(path)
-    reader = sqlite_files.connect_reader(path)
-    store = SqliteStore(lambda: reader, Writer(lambda: sqlite_files.connect_writer(path)))
+    watched = Watched(path)
+    store, reader = watched.store, watched.store._reader
     tenant = await settle(store, "acme")
     session = records.session(tenant.member)
     await store.write(records.start(session, tenant.secret))
@@ -212,6 +261,7 @@ async def test_a_read_of_several_statements_sees_one_commit(path: str) -> None:
     reader.set_trace_callback(None)
     assert view is not None
     assert (view.member, view.organization) == (tenant.member, tenant.organization)
+    await asyncio.sleep(0)
     assert await store.organization(tenant.id, "umbrella", by_slug=True) is None
     other.close()
     await store.close()
@@ -235,6 +285,84 @@ def test_the_reading_connection_cannot_write(path: str) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         reader.execute("delete from projects")
     reader.close()
+
+
+async def test_the_reads_of_one_turn_see_one_commit_and_those_of_the_next_the_next_one(
+    watched: Watched, tenant: Tenant
+) -> None:
+    other = sqlite_files.connect(watched.path)
+    organization = tenant.organization
+    assert await watched.store.member(tenant.id, organization.organization_id, "sub|ada") == tenant.member
+    other.execute("delete from members")
+    other.execute("delete from organizations")
+    assert await watched.store.member(tenant.id, organization.organization_id, "sub|ada") == tenant.member
+    assert await watched.store.organization(tenant.id, "umbrella", by_slug=True) == organization
+    await asyncio.sleep(0)
+    assert await watched.store.member(tenant.id, organization.organization_id, "sub|ada") is None
+    assert await watched.store.organization(tenant.id, "umbrella", by_slug=True) is None
+    other.close()
+
+
+async def test_nothing_kept_is_handed_out_when_its_version_cannot_be_read(watched: Watched, tenant: Tenant) -> None:
+    assert await watched.store.profile(tenant.id, "vercel_jwt") == tenant.profile
+    await asyncio.sleep(0)
+    other = sqlite_files.connect(watched.path)
+    other.execute("alter table configuration_version rename to elsewhere")
+    for _ in range(2):
+        with pytest.raises(errors.StoreUnavailable):
+            await watched.store.profile(tenant.id, "vercel_jwt")
+    other.execute("alter table elsewhere rename to configuration_version")
+    other.close()
+    assert await watched.store.profile(tenant.id, "vercel_jwt") == tenant.profile
+
+
+KEPT = (
+    "caller",
+    "secret_is_live",
+    "environment",
+    "environment_revision",
+    "rbac_policy",
+    "jwt_templates",
+    "redirect_urls",
+    "signing_keys",
+    "signing_key_environment",
+    "profile",
+    "pem_files",
+    "organization_by_id",
+    "organization_by_external_id",
+    "organization_by_slug",
+)
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_every_change_of_what_is_kept_moves_the_version_of_the_configuration(path: str, name: str) -> None:
+    sqlite_files.prepare(path)
+    connection = sqlite_files.connect(path)
+    looked_into: set[str | None] = set()
+
+    def note(action: int, table: str | None, *_: object) -> int:
+        if action == sqlite3.SQLITE_READ:
+            looked_into.add(table)
+        return sqlite3.SQLITE_OK
+
+    connection.set_authorizer(note)
+    connection.execute(STATEMENTS[name], dict.fromkeys(re.findall(r":(\w+)", STATEMENTS[name]))).fetchall()
+    connection.set_authorizer(None)
+    triggers = {row[0] for row in connection.execute("select name from sqlite_master where type = 'trigger'")}
+    connection.close()
+    assert looked_into
+    for table in looked_into:
+        assert {f"{table}_{change}_counted" for change in ("insert", "update", "delete")} <= triggers
+
+
+def test_what_is_kept_is_read_by_the_statements_above() -> None:
+    source = Path(assay.store.sqlite.__file__).read_text()
+    kept = {found[1] for found in re.finditer(r"self\._configured\(self\.(_\w+)", source)}
+    methods = re.finditer(r"    def (_\w+)\(.*?(?=\n    (?:async )?def |\Z)", source, re.DOTALL)
+    bodies = {found[1]: found[0] for found in methods}
+    bodies["_profile"] += bodies["_with_pem_files"]
+    names = {name for body in map(bodies.__getitem__, kept) for name in re.findall(r'"(\w+)"', body)}
+    assert names & STATEMENTS.keys() == set(KEPT)
 
 
 # ---------------------------------------------------------------- durability
@@ -367,7 +495,7 @@ async def test_a_new_file_belongs_to_its_owner_alone(path: str) -> None:
     files = sorted(Path(path).parent.glob("assay.db*"))
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in files}
     await store.close()
-    assert modes == {"assay.db": 0o600, "assay.db-shm": 0o600, "assay.db-wal": 0o600}
+    assert modes == {f"assay.db{suffix}": 0o600 for suffix in ("", "-lock", "-shm", "-wal")}
 
 
 # ---------------------------------------------------------------- statements
@@ -396,6 +524,8 @@ HOT = [
     "sessions_of",
     "start_session",
     "update_session",
+    "note_access",
+    "forget_sessions",
     "revoke_session",
     "revoke_sessions_of",
     "delete_sessions_of_user",

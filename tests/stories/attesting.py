@@ -18,6 +18,7 @@ from assay.keys.sealing import RootKey, signing_key_purpose
 from assay.keys.signing import Signer
 from assay.keys.token_seal import TokenSeal
 from assay.model import Attempt, Caller, Event, KeyState, Member, Organization, Profile, SigningKey, User, Vertical
+from assay.observing.meter import Meter
 from assay.rules.algorithms import DEFAULT_ALGORITHMS
 from assay.store import CreateMember, CreateOrganization, CreateProfile, CreateSigningKeys, CreateUser, Store
 from assay.stories.attest import AttestRequest, attest
@@ -114,7 +115,8 @@ async def make_world(store: Store, clock: Any, vertical: Vertical) -> World:
     environment, secret = project.environments[1], project.secrets[1]
     keys = tuple(_signing_key(environment.environment_id, state) for state in ("active", "next"))
     await store.write(CreateSigningKeys(keys=keys))
-    signer = Signer(store, ROOT_KEY, clock)
+    meter = Meter()
+    signer = Signer(store, ROOT_KEY, clock, meter)
     own = OwnServer(keys=signer, open_secret=ROOT_KEY.open)
     ctx = Context(
         store=store,
@@ -125,6 +127,7 @@ async def make_world(store: Store, clock: Any, vertical: Vertical) -> World:
         cursor_key=b"k" * 32,
         seal=ROOT_KEY.seal,
         clock=clock,
+        meter=meter,
     )
     caller = Caller(environment=environment, secret=secret, signing_kid=keys[0].kid)
     return World(ctx, Call(caller=caller, request_id="request-id-test-0"))

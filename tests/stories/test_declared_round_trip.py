@@ -168,6 +168,7 @@ templates = st.builds(
 )
 environment_settings = st.builds(
     EnvironmentSettings,
+    session_jwt_algorithm=st.sampled_from(["RS256", "ES256", "EdDSA"]),
     user_lock_threshold=st.integers(0, 100),
     user_impersonation_enabled=st.booleans(),
     idp_authorization_url=st.just("") | texts,

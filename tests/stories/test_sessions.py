@@ -68,6 +68,7 @@ async def test_a_mere_authenticate_moves_only_the_last_access(world: World, cloc
     assert after.last_accessed_at == started.last_accessed_at + 90
     assert msgspec.structs.replace(after, last_accessed_at=0) == msgspec.structs.replace(started, last_accessed_at=0)
     assert before.number != after.number
+    await world.ctx.last_access.keep(world.ctx.store.write)
     stored = await world.ctx.store.session(world.environment_id, after.number)
     assert stored is not None
     assert stored.session == after

@@ -151,7 +151,7 @@ def test_every_kind_of_key_source_can_be_said() -> None:
 
 
 def test_every_setting_can_be_said() -> None:
-    text = "\n".join(f"{key.name} = {_toml(_other(key.default))}" for key in forms.SETTINGS.keys)
+    text = "\n".join(f"{key.name} = {_toml(_other(key))}" for key in forms.SETTINGS.keys)
     found = environment(f"[{AT}.settings]\n{text}").settings
     assert found is not None
     usual = EnvironmentSettings()
@@ -159,7 +159,10 @@ def test_every_setting_can_be_said() -> None:
     assert environment(f"[{AT}.settings]").settings == usual
 
 
-def _other(value: Any) -> Any:
+def _other(key: forms.Key) -> Any:
+    value = key.default
+    if key.choices:
+        return next(choice for choice in key.choices if choice != value)
     return not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else "other"
 
 

@@ -115,6 +115,56 @@ JSON_VALUES = st.recursive(
 )
 
 
+PLAIN_REFUSED = {
+    "repeated member": b'{"a":"x","b":"y","a":"x"}',
+    "repeated member with other white space": b'{"a" : 1,\n"a"\t:1}',
+    "repeated member, spelled with an escape": b'{"a/":1,"a\\/":1}',
+    "repeated member beside colons in strings": b'{"a":"::","a":"::"}',
+    "integer of 65 digits": b'{"a":' + b"9" * 65 + b"}",
+    "float overflow": b'{"a":1e400}',
+    "float of many digits": b'{"a":0.' + b"1" * 70 + b"}",
+    "raw NUL": b'{"a":"\x00"}',
+    "invalid byte": b'{"a":"\xff"}',
+    "trailing text": b'{"a":1} {"a":2}',
+    "member without a value": b'{"a":}',
+}
+
+PLAIN_ACCEPTED = {
+    "empty": b"{}",
+    "of a request": b'{"profile_id":"idp","token":"a.b.c","session_duration_minutes":60,"organization_id":null}',
+    "white space": b' {\n"a" :\t"b"\r}\n',
+    "words": b'{"a":true,"b":false}',
+    "colons and brackets in strings": b'{"a:":"https://x:1/","b":"[{]}"}',
+    "integer of 64 digits": b'{"a":' + b"9" * 64 + b"}",
+    "floats": b'{"a":1.0,"b":-1e3,"c":-0}',
+}
+
+
+@pytest.mark.parametrize("text", PLAIN_REFUSED.values(), ids=PLAIN_REFUSED)
+def test_a_plain_object_is_refused_as_strictly_as_any_other(text: bytes) -> None:
+    with pytest.raises(JsonFault):
+        jsontext.loads(text)
+
+
+@pytest.mark.parametrize("text", PLAIN_ACCEPTED.values(), ids=PLAIN_ACCEPTED)
+def test_a_plain_object_is_read_as_the_standard_decoder_reads_it(text: bytes) -> None:
+    found = jsontext.loads(text)
+    assert (found, list(map(type, found.values()))) == (json.loads(text), list(map(type, json.loads(text).values())))
+
+
+PIECES = st.lists(
+    st.sampled_from(['"a"', '"b"', '":"', ":", ",", " ", "1", "1.5", "null", "\\", "\\u0061", "[", "}", "é"])
+)
+
+
+@given(PIECES.map(lambda pieces: ("{" + "".join(pieces) + "}").encode()))
+def test_the_short_way_for_plain_objects_never_says_what_the_long_way_does_not(text: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(jsontext, "_plain_object", lambda _text: None)
+        long_way = outcome(jsontext.loads, text)
+    assert outcome(jsontext.loads, text) == long_way
+
+
 @given(JSON_VALUES, st.booleans())
 def test_every_ordinary_value_survives(value: object, ascii_only: bool) -> None:
     assert jsontext.loads(json.dumps(value, ensure_ascii=ascii_only).encode()) == value

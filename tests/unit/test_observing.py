@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from assay.observing import lag
 from assay.observing.meter import Meter
 from assay.observing.observed import observed_fetch, traced_store
 from assay.observing.tracer import NO_TRACER
+from assay.store.sqlite_checkpoints import Checkpoints
+from assay.store.sqlite_lock import WriteLock
 from assay.store.sqlite_writer import Writer
 from tests.unit.memory_store import MemoryStore
 
@@ -47,12 +50,12 @@ async def test_a_fetch_is_counted_and_timed_whatever_its_outcome(fails: bool, ou
     assert value(meter, "assay_key_fetch_duration_seconds_bucket", le="0.25") == 0
 
 
-async def test_writes_wait_until_they_are_durable_and_a_commit_that_fails_is_counted() -> None:
+async def test_writes_wait_until_they_are_durable_and_a_commit_that_fails_is_counted(tmp_path: Path) -> None:
     def connect() -> sqlite3.Connection:
         raise sqlite3.OperationalError("disk I/O error")
 
     meter = Meter()
-    writer = Writer(connect, meter)
+    writer = Writer(connect, WriteLock(str(tmp_path / "assay.db"), 0), Checkpoints(connect), meter)
     waiting = [asyncio.ensure_future(writer.commit([])) for _ in range(3)]
     await asyncio.sleep(0)
     assert value(meter, "assay_store_writes_waiting") == 3

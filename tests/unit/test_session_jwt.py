@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from assay import errors
-from assay.model import SessionView
+from assay.model import Environment, SessionView
 from assay.rules import session_jwt
 from assay.rules.session_ids import session_id
 from tests import records
@@ -35,12 +39,18 @@ def read(text: str, now: float = NOW) -> session_jwt.SessionClaim:
     return session_jwt.read(text, KEY.verification_key(), ENVIRONMENT_ID, PUBLIC_URL, now)
 
 
+def shown(seconds: int) -> str:
+    """A time as it stands in a JWT."""
+    text: str = json.loads(msgspec.json.encode(session_jwt.time(seconds)))
+    return text
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
 def test_times_are_utc_to_the_second_whatever_the_machines_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        assert session_jwt.timestamp(1_780_000_005) == "2026-05-28T20:26:45Z"
+        assert shown(1_780_000_005) == "2026-05-28T20:26:45Z"
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -67,7 +77,8 @@ def test_the_claims_are_those_of_the_contract() -> None:
     environment = records.new_project().environments[1]
     view = SessionView(session=session, member=ada, organization=acme)
     shape = session_jwt.Shape(("stytch_member", "editor"), {"plan": "free", "exp": 0, "tier": {"a": 1}}, "https://api")
-    written = session_jwt.claims(view, environment, shape, public_url="", sealed_token="sealed", now=NOW)
+    made = session_jwt.claims(view, environment, shape, public_url="", sealed_token="sealed", now=NOW)
+    written = json.loads(msgspec.json.encode(made))
     assert written == {
         "plan": "pro",
         "tier": {"a": 1},
@@ -79,15 +90,15 @@ def test_the_claims_are_those_of_the_contract() -> None:
         "exp": NOW + 300,
         "https://stytch.com/session": {
             "id": session_id(session),
-            "started_at": session_jwt.timestamp(NOW - 60),
-            "last_accessed_at": session_jwt.timestamp(NOW - 5),
-            "expires_at": session_jwt.timestamp(NOW + 3600),
+            "started_at": shown(NOW - 60),
+            "last_accessed_at": shown(NOW - 5),
+            "expires_at": shown(NOW + 3600),
             "attributes": {"ip_address": "", "user_agent": ""},
             "authentication_factors": [
                 {
                     "type": "trusted_auth_token",
                     "delivery_method": "trusted_token_exchange",
-                    "last_authenticated_at": session_jwt.timestamp(NOW - 5),
+                    "last_authenticated_at": shown(NOW - 5),
                     "trusted_auth_token_factor": {"token_id": "t-1"},
                 }
             ],
@@ -163,3 +174,116 @@ def test_the_header_names_our_algorithm_and_a_key(header: dict[str, Any]) -> Non
 
 def test_the_kid_of_a_jwt_of_ours_is_read() -> None:
     assert session_jwt.kid_of(token()) == "jwk-test-1"
+
+
+@pytest.mark.parametrize(
+    ("named", "signed_by"),
+    [("ES256", "RS256"), ("RS256", "ES256"), ("EdDSA", "RS256"), ("PS256", "RS256"), ("RS512", "RS256")],
+)
+def test_the_key_says_how_its_signatures_are_checked_and_the_header_must_agree(named: str, signed_by: str) -> None:
+    """Even a signature that our own key made is refused under another name (RFC 8725 §3.1)."""
+    key = make_key("RSA" if signed_by == "RS256" else "P-256", "jwk-test-1", signed_by)
+    text = sign({"alg": named, "kid": key.kid, "typ": "JWT"}, claims(), signed_by, key.private_key)
+    with pytest.raises(errors.UnableToParseSessionJwt):
+        session_jwt.read(text, key.verification_key(), ENVIRONMENT_ID, PUBLIC_URL, NOW)
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), [("RSA", "RS256"), ("P-256", "ES256"), ("Ed25519", "EdDSA")])
+def test_a_jwt_of_ours_of_each_algorithm_names_its_session(kind: str, algorithm: str) -> None:
+    key = make_key(kind, "jwk-test-1", algorithm)
+    text = sign({"alg": algorithm, "kid": key.kid, "typ": "JWT"}, claims(), algorithm, key.private_key)
+    assert session_jwt.kid_of(text) == "jwk-test-1"
+    assert session_jwt.read(text, key.verification_key(), ENVIRONMENT_ID, PUBLIC_URL, NOW).id == CLAIM["id"]
+
+
+# ---------------------------------------------------------------- when one may stand for another
+
+
+class Said(msgspec.Struct, frozen=True):
+    """All that goes into a session JWT."""
+
+    view: SessionView
+    environment: Environment
+    shape: session_jwt.Shape
+    public_url: str = PUBLIC_URL
+    kid: str = "jwk-test-1"
+    token: str = "token"
+
+    def contents(self) -> bytes:
+        given = {"public_url": self.public_url, "kid": self.kid, "token": self.token}
+        return session_jwt.contents(self.view, self.environment, self.shape, **given)
+
+
+def said() -> Said:
+    acme = records.organization(ENVIRONMENT_ID, slug="acme")
+    ada = records.member(acme)
+    session = records.session(ada, factors=(records.factor(token_id="t-1"),), custom_claims={"plan": 1, "a": {"b": []}})
+    shape = session_jwt.Shape(("stytch_member",), {"tier": 1}, "https://api")
+    return Said(
+        SessionView(session=session, member=ada, organization=acme), records.new_project().environments[1], shape
+    )
+
+
+def of_session(**changes: Any) -> Callable[[Said], Said]:
+    def change(one: Said) -> Said:
+        return replace(one, view=replace(one.view, session=replace(one.view.session, **changes)))
+
+    return change
+
+
+def of_organization(**changes: Any) -> Callable[[Said], Said]:
+    def change(one: Said) -> Said:
+        assert one.view.organization is not None
+        return replace(one, view=replace(one.view, organization=replace(one.view.organization, **changes)))
+
+    return change
+
+
+def of_shape(**changes: Any) -> Callable[[Said], Said]:
+    return lambda one: replace(one, shape=replace(one.shape, **changes))
+
+
+DIFFERENT: dict[str, Callable[[Said], Said]] = {
+    "key": lambda one: replace(one, kid="jwk-test-2"),
+    "issuer": lambda one: replace(one, public_url=""),
+    "environment": lambda one: replace(one, environment=replace(one.environment, environment_id="project-test-2")),
+    "session token": lambda one: replace(one, token="another"),
+    "session number": of_session(number=5),
+    "tail of the session's id": of_session(id_tail=5),
+    "person": of_session(subject_id="member-test-2"),
+    "start": of_session(started_at=5),
+    "end": of_session(expires_at=5),
+    "factor": of_session(factors=(records.factor(token_id="t-2"),)),
+    "one factor more": of_session(factors=(records.factor(token_id="t-1"), records.factor(token_id="t-2"))),
+    "factor proved again": of_session(factors=(records.factor(token_id="t-1", last_authenticated_at=5),)),
+    "custom claim": of_session(custom_claims={"plan": 2, "a": {"b": []}}),
+    "custom claim that Python calls equal": of_session(custom_claims={"plan": True, "a": {"b": []}}),
+    "custom claim as a float": of_session(custom_claims={"plan": 1.0, "a": {"b": []}}),
+    "no custom claims": of_session(custom_claims={}),
+    "role": of_shape(roles=("stytch_member", "editor")),
+    "no role": of_shape(roles=()),
+    "claim of the template": of_shape(claims={"tier": True}),
+    "audience": of_shape(custom_audience=""),
+    "organization": of_organization(organization_id="organization-test-2"),
+    "slug": of_organization(slug="engines"),
+    "no organization": lambda one: replace(one, view=replace(one.view, organization=None)),
+}
+
+
+@pytest.mark.parametrize("change", DIFFERENT.values(), ids=DIFFERENT)
+def test_what_says_something_else_has_other_contents(change: Callable[[Said], Said]) -> None:
+    before = said()
+    assert change(before).contents() != before.contents()
+
+
+SAME: dict[str, Callable[[Said], Said]] = {
+    "last access": of_session(last_accessed_at=5),
+    "revision": of_session(revision=5),
+    "what a JWT does not tell of the organization": of_organization(name="Acme", revision=5),
+}
+
+
+@pytest.mark.parametrize("change", SAME.values(), ids=SAME)
+def test_what_a_jwt_does_not_tell_leaves_the_contents_as_they_are(change: Callable[[Said], Said]) -> None:
+    before = said()
+    assert change(before).contents() == before.contents()

@@ -1,7 +1,8 @@
 """The ASGI application: all tables of calls, the public calls beside them, and the refusal of everything else.
 
-Routes are matched in the order of the tables. The server API stands first: it is called with each request of a
-product, the management API now and then.
+A path without ids in it is looked up as it came, which is all that the calls made most often need. The others are
+matched in the order of the tables, the server API first: it is called with each request of a product, the management
+API now and then.
 """
 
 from __future__ import annotations
@@ -28,16 +29,22 @@ class Application:
     """Every API of the server over one context, as one ASGI application."""
 
     def __init__(self, context: Context) -> None:
-        self._router = Router(
-            list(_paths(context)), redirect_slashes=False, default=Endpoint(context, _not_found, template="")
-        )
+        endpoints = list(_endpoints(context))
+        paths = list(_paths(context, endpoints))
+        self._fixed = {(method, path): endpoint for path, method, endpoint in endpoints if "{" not in path}
+        self._router = Router(paths, redirect_slashes=False, default=Endpoint(context, _not_found, template=""))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Ids may hold an encoded slash, so routes are matched before anything is decoded."""
         if scope["type"] != "http":
             return
-        scope["path"] = scope["raw_path"].decode("latin-1")
-        await self._router(scope, receive, send)
+        path = scope["path"] = scope["raw_path"].decode("latin-1")
+        endpoint = self._fixed.get((scope["method"], path))
+        if endpoint is None:
+            await self._router(scope, receive, send)
+            return
+        scope["path_params"] = {}
+        await endpoint(scope, receive, send)
 
 
 class _Path(PathRoute):
@@ -53,8 +60,7 @@ class _Path(PathRoute):
         await (self.app if answers else self._refuse)(scope, receive, send)
 
 
-def _paths(context: Context) -> Iterator[_Path]:
-    endpoints = list(_endpoints(context))
+def _paths(context: Context, endpoints: list[tuple[str, str, Endpoint]]) -> Iterator[_Path]:
     for path, method, endpoint in endpoints:
         allowed = sorted({name for same, name, _ in endpoints if same == path})
         yield _Path(path, method, endpoint, _refuse_method(context, path, allowed))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -11,7 +10,7 @@ import msgspec
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from assay import errors
+from assay import errors, ids
 from assay.api import arguments, bodies, credentials
 from assay.api.wire.answers import Answered, encode, refusal
 from assay.model import Vertical
@@ -32,6 +31,9 @@ _JSON = (b"content-type", b"application/json")
 _NOT_KEPT = (b"cache-control", b"no-store")
 _CHALLENGE = (b"www-authenticate", b'Basic realm="Assay", charset="UTF-8"')
 _RETRY_AFTER = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
+
+WHOLE_ANSWER = "assay.whole_answer"
+"""The extension of a scope by which the server takes an answer in one piece; others take it by messages."""
 
 ResponseHeaders = list[tuple[bytes, bytes]]
 Api = Literal["server", "management"]
@@ -145,8 +147,8 @@ class Endpoint:
         self._context = context
         self._handler = handler
         self._template = template
-        self._headers = [_JSON, *(headers or [_NOT_KEPT])]
         self._always = always or []
+        self._headers = [_JSON, *(headers or [_NOT_KEPT]), *self._always]
         self._log_success = log.debug if quiet else log.info
         self._log_refusal = log.info
 
@@ -158,7 +160,7 @@ class Endpoint:
         with self._context.tracer.request(scope["method"], self._template, traceparent) as span:
             reply = await self._reply(exchange)
             if reply.status != CLIENT_GONE:
-                await _send(reply, send)
+                await _send(reply, scope, send)
             span.answered(reply.status, reply.findings.get("code", ""), exchange.request_id, exchange.environment_id)
         seconds = time.perf_counter() - started
         self._context.meter.answered(scope["method"], self._template, reply.status, seconds)
@@ -177,7 +179,7 @@ class Endpoint:
     async def _reply(self, exchange: Exchange) -> Reply:
         try:
             answer = await self._handler(self._context, exchange)
-            return Reply(status=OK, body=encode(answer), headers=[*self._headers, *self._always])
+            return Reply(status=OK, body=encode(answer), headers=self._headers)
         except errors.Error as error:
             return self._refused(error, exchange)
         except bodies.ClientGone:
@@ -210,7 +212,9 @@ def _served(row: Route) -> Handler:
         call = await _authenticated(context, exchange)
         exchange.environment_id = call.environment.environment_id
         _check_vertical(row, call)
-        call = await _with_actor(context, call, row, exchange)
+        session = credentials.member_session(exchange.headers)
+        if session is not None:
+            call = await _with_actor(context, call, row, *session)
         request = await _request(row, exchange)
         return row.render(await row.story(context, call, request), exchange.request_id)
 
@@ -254,13 +258,10 @@ def _check_vertical(row: Route, call: Call) -> None:
     raise errors.InvalidConsumerEndpoint if call.environment.vertical == "b2b" else errors.InvalidB2BEndpoint
 
 
-async def _with_actor(context: Context, call: Call, row: Route, exchange: Exchange) -> Call:
-    found = credentials.member_session(exchange.headers)
-    if found is None:
-        return call
+async def _with_actor(context: Context, call: Call, row: Route, token: str | None, jwt: str | None) -> Call:
     if not row.member_session:
         raise errors.MemberSessionNotSupported
-    return msgspec.structs.replace(call, actor=await sessions.actor_of(context, call, *found))
+    return msgspec.structs.replace(call, actor=await sessions.actor_of(context, call, token, jwt))
 
 
 async def _request(row: Route, exchange: Exchange) -> msgspec.Struct:
@@ -296,10 +297,13 @@ def _exchange(scope: Scope, receive: Receive) -> Exchange:
 def new_request_id(caller_id: str) -> str:
     """``request-id-<test|live>-<uuid4>``. It goes by the id's form, so that it never tells whether the id exists."""
     kind = "live" if caller_id.startswith("project-live-") else "test"
-    return f"request-id-{kind}-{uuid.uuid4()}"
+    return f"request-id-{kind}-{ids.random_uuid()}"
 
 
-async def _send(reply: Reply, send: Send) -> None:
-    headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
+async def _send(reply: Reply, scope: Scope, send: Send) -> None:
+    headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
+    extension = scope["extensions"].get(WHOLE_ANSWER) if "extensions" in scope else None
+    if extension is not None and extension["answer"](scope, reply.status, headers, reply.body):
+        return
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

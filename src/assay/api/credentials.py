@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -45,7 +44,7 @@ def basic(headers: Headers) -> Credentials | None:
     if scheme.lower() != b"basic":
         return None
     try:
-        caller_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        caller_id, colon, secret = binascii.a2b_base64(encoded.strip(), strict_mode=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
     return Credentials(caller_id, secret) if colon and caller_id and secret else None

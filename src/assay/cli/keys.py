@@ -13,7 +13,7 @@ from assay.cli.options import AnyProjectId, Database, Json, ProjectId
 from assay.cli.running import OPERATOR, perform
 from assay.config import ConfigFault
 from assay.keys import sealing
-from assay.model import SigningKey
+from assay.model import SessionJwtAlgorithm, SigningKey
 from assay.stories import projects
 from assay.stories.context import Context
 
@@ -30,12 +30,25 @@ def list_all(*, project_id: AnyProjectId = None, database: Database = None, as_j
 
 
 @app.command("rotate")
-def rotate(*, project_id: ProjectId, database: Database = None, as_json: Json = False) -> None:
+def rotate(
+    *,
+    project_id: ProjectId,
+    algorithm: Annotated[
+        SessionJwtAlgorithm | None,
+        typer.Option(
+            help="Sign with this algorithm from now on. If it is another one, two new keys take the place of both."
+            " The local checks of the official SDKs take RS256 alone."
+        ),
+    ] = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
     """Sign with the next key from now on, and publish another next one.
 
     The retired key stays published for 30 days. No session ends.
     """
-    _show(perform(database, lambda ctx: projects.rotate_keys(ctx, project_id, by=OPERATOR)), as_json=as_json)
+    keys = perform(database, lambda ctx: projects.rotate_keys(ctx, project_id, by=OPERATOR, algorithm=algorithm))
+    _show(keys, as_json=as_json)
 
 
 @app.command("rewrap")
@@ -92,11 +105,12 @@ def _new_key(ctx: Context, path: Path | None) -> sealing.RootKey:
 
 
 def _show(keys: list[SigningKey], *, as_json: bool) -> None:
-    titles = ("PROJECT ID", "KID", "STATE", "CREATED", "ACTIVE SINCE", "RETIRED")
+    titles = ("PROJECT ID", "KID", "ALGORITHM", "STATE", "CREATED", "ACTIVE SINCE", "RETIRED")
     rows = [
         (
             key.environment_id,
             key.kid,
+            key.algorithm,
             key.state,
             output.time(key.created_at) or "",
             output.time(key.activated_at) or "-",

@@ -15,7 +15,6 @@ from assay.store import postgres_roles
 from assay.store.opening import Migrated
 from assay.store.opening import migrate as bring_up_to_date
 
-
 RolesSql = Annotated[
     bool,
     typer.Option(

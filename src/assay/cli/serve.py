@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from assay import serving
 from assay.cli import output, running
 from assay.cli.options import Database
-from assay.serving import DEFAULT_METRICS, AddressFault, MetricsAddress
+from assay.config import MOST_WORKERS, Settings
+from assay.listening import DEFAULT_METRICS, AddressFault, MetricsAddress
 from assay.tls import TlsFiles
 
 HIGHEST_PORT = 65535
@@ -21,7 +23,7 @@ NO_METRICS = "none"
 _DEFAULT_METRICS = f"{DEFAULT_METRICS.host}:{DEFAULT_METRICS.port}"
 
 
-def serve(
+def serve(  # noqa: PLR0913 - one parameter per option
     *,
     host: Annotated[str, typer.Option(metavar="HOST", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
@@ -45,6 +47,15 @@ def serve(
             f" Without the option: {_DEFAULT_METRICS}, if that is free.",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=MOST_WORKERS,
+            help="How many processes answer requests, as ASSAY_WORKERS says it too: one for each core.",
+        ),
+    ] = None,
     database: Database = None,
 ) -> None:
     """Serve the API and the dashboard until Ctrl-C or SIGTERM; requests in flight are finished first.
@@ -58,9 +69,14 @@ def serve(
     # Before the server takes the signal, and after it, Ctrl-C still means to stop.
     with contextlib.suppress(KeyboardInterrupt):
         try:
-            serving.run(running.settings(database), (host, port), _say_where, metrics=beside, tls=tls)
+            serving.run(_settings(database, workers), (host, port), _say_where, metrics=beside, tls=tls)
         except AddressFault as fault:
             raise AddressFault(f"{fault}; choose another with --host or --port, or --metrics") from None
+
+
+def _settings(database: str | None, workers: int | None) -> Settings:
+    settings = running.settings(database)
+    return settings if workers is None else msgspec.structs.replace(settings, workers=workers)
 
 
 def _tls(certificate: Path | None, key: Path | None) -> TlsFiles | None:

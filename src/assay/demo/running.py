@@ -18,7 +18,7 @@ from assay.demo import data, issuer, showing, terminal
 from assay.demo.issuer import DemoIssuer
 from assay.demo.showing import DemoFault, ServerGone
 from assay.keys.sealing import WrongRootKey
-from assay.serving import AddressFault
+from assay.listening import AddressFault
 from assay.store.opening import StoreFault
 
 HOST = "127.0.0.1"

@@ -58,6 +58,7 @@ Assay answers on {base_url}
   Organization      {world.organization.organization_id} ({world.organization.slug})
   Profile           {PROFILE_ID}, in both projects
   Demo issuer       {issuer.jwks_url}
+  Dashboard         {base_url}/dashboard, with a link for its first operator as long as there is none
   Data              {_named(data)}: assay.db, assay.log, credentials.json (both projects' secrets)
 
 A backend posts a token that the issuer signed for Ada, and gets a session. Paste into another terminal:

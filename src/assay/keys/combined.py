@@ -49,6 +49,8 @@ class CombinedKeySet:
         return found
 
     async def _known(self, wanted: Wanted) -> list[Sequence[AnyKey]]:
+        if len(self._sources) == 1:  # as nearly all profiles have
+            return [await self._sources[0].known(wanted)]
         return [await source.known(wanted) for source in self._sources]
 
     async def _renewed(self, wanted: Wanted) -> list[AnyKey]:

@@ -68,4 +68,4 @@ def names(keys: Sequence[AnyKey], wanted: Wanted) -> bool:
     """Whether looking further would teach nothing: the kid is among the keys, whatever its key is good for."""
     if wanted.kid is None:
         return bool(choose(keys, None, wanted.algorithm))
-    return any(key.kid == wanted.kid for key in keys)
+    return wanted.kid in [key.kid for key in keys]

@@ -44,16 +44,16 @@ class ProfileKeySets:
         self._store = store
         self._own = own
         self._tools = Tools(fetch=fetch, flights=Flights(), time=time)
-        self._held: Recent[tuple[str, str], tuple[_Stamp, KeySet]] = Recent(max_profiles)
+        self._held: Recent[tuple[str, str], tuple[Profile, KeySet]] = Recent(max_profiles)
 
     def of(self, profile: Profile) -> KeySet:
         """The key set of this revision of the profile."""
-        name, stamp = (profile.environment_id, profile.profile_id), _stamp(profile)
+        name = (profile.environment_id, profile.profile_id)
         held = self._held.get(name)
-        if held is not None and held[0] == stamp:
+        if held is not None and (held[0] is profile or _stamp(held[0]) == _stamp(profile)):
             return held[1]
         key_set = CombinedKeySet([self._keys(profile, source) for source in sources_of(profile)])
-        self._held.put(name, (stamp, key_set))
+        self._held.put(name, (profile, key_set))
         return key_set
 
     async def health(self, profile: Profile) -> list[KeySetHealth]:
@@ -106,10 +106,7 @@ class ProfileKeySets:
         return AlbOrigin(alb.digest(source), alb.base_url(source), kid)
 
 
-_Stamp = tuple[object, ...]
-
-
-def _stamp(profile: Profile) -> _Stamp:
+def _stamp(profile: Profile) -> tuple[object, ...]:
     # The revision alone would do, were there no database that somebody put back from a backup while this ran.
     return (
         profile.revision,

@@ -7,20 +7,20 @@ are published, is read from the store each time (decisions D29).
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from assay import errors
-from assay.keys import sealing
-from assay.keys.minting import base64url, mint, private_key_of
+from assay.keys import own_algorithms, sealing
+from assay.keys.minting import mint, private_key_of
+from assay.keys.own_algorithms import PrivateKey, Sign
 from assay.keys.recent import Recent
 from assay.keys.sources import from_jwk
-from assay.model import Environment, Event, SigningKey
+from assay.model import Environment, Event, SessionJwtAlgorithm, SigningKey
 from assay.observing.meter import Meter
 from assay.observing.tracer import NO_TRACER, Tracer
 from assay.rules.algorithms import VerificationKey
@@ -34,10 +34,10 @@ _json = msgspec.json.Encoder()
 
 
 class _Hand(msgspec.Struct, frozen=True):
-    """What signs under one kid: the encoded header and the private key."""
+    """What signs under one kid: the encoded header with the dot after it, and the private key."""
 
-    header_segment: bytes
-    private_key: rsa.RSAPrivateKey
+    header: bytes
+    sign: Sign
 
 
 class Signer:
@@ -70,7 +70,7 @@ class Signer:
         with self._tracer.step("sign"):
             kid = active_kid or await self._active_kid(environment)
             hand = self._hands.get((environment.environment_id, kid)) or await self._take_up(environment, kid)
-            signed = _signed(hand.header_segment, claims, hand.private_key)
+            signed = _signed(hand, claims)
         self._meter.signed()
         return signed
 
@@ -95,6 +95,7 @@ class Signer:
     async def rotate(self, environment: Environment, event: Event) -> list[SigningKey]:
         """Promote the next key, retire the active one and make another; answers all keys, oldest first.
 
+        The new key is of the promoted one's algorithm, which is the environment's at the moment of the write.
         ``event`` is written with the change, its details completed by the two new kids. Raises
         errors.NextSigningKeyMissing when another rotation won.
         """
@@ -103,7 +104,7 @@ class Signer:
         if promoted is None:
             raise errors.NextSigningKeyMissing
         now = int(self._clock())
-        new_next = await asyncio.to_thread(mint, environment, "next", self._root_key, now)
+        new_next = await asyncio.to_thread(mint, environment, "next", self._root_key, now, promoted.algorithm)
         write = RotateSigningKeys(
             events=(_with_kids(event, promoted, new_next),),
             environment_id=environment.environment_id,
@@ -116,6 +117,17 @@ class Signer:
         except Stale:
             raise errors.NextSigningKeyMissing from None
         return await self._store.signing_keys(environment.environment_id)
+
+    async def fresh_pair(self, environment: Environment) -> tuple[SigningKey, SigningKey]:
+        """A new active key and a new next one of the environment's algorithm, which the caller has to store.
+
+        Raises errors.StoreUnavailable, and WrongRootKey when the root key is not the store's.
+        """
+        # A key sealed under a root key that the store does not know could never be opened after the next start.
+        await sealing.check(self._store, self._root_key)
+        now = int(self._clock())
+        active = await asyncio.to_thread(mint, environment, "active", self._root_key, now)
+        return active, await asyncio.to_thread(mint, environment, "next", self._root_key, now)
 
     async def _active_kid(self, environment: Environment) -> str:
         for key in await self._keys(environment):
@@ -132,11 +144,7 @@ class Signer:
             return await self._store.signing_keys(environment.environment_id) or await self._first_keys(environment)
 
     async def _first_keys(self, environment: Environment) -> list[SigningKey]:
-        # A key sealed under a root key that the store does not know could never be opened after the next start.
-        await sealing.check(self._store, self._root_key)
-        now = int(self._clock())
-        active = await asyncio.to_thread(mint, environment, "active", self._root_key, now)
-        following = await asyncio.to_thread(mint, environment, "next", self._root_key, now)
+        active, following = await self.fresh_pair(environment)
         try:
             await self._store.write(
                 CreateSigningKeys(events=(_created(active), _created(following)), keys=(active, following))
@@ -159,7 +167,7 @@ class Signer:
         for key in await self._store.signing_keys(environment_id):
             if key.kid == kid:
                 private_key = await asyncio.to_thread(private_key_of, key, self._root_key)
-                return _Hand(_header_segment(kid), private_key)
+                return _hand(kid, key.algorithm, private_key)
         raise errors.InternalError(detail=f"environment {environment_id} has no signing key {kid}")
 
     def _verifier(self, key: SigningKey) -> VerificationKey:
@@ -171,19 +179,24 @@ class Signer:
         return verifier
 
 
-def compact(kid: str, claims: dict[str, Any], private_key: rsa.RSAPrivateKey) -> str:
-    """Sign ``claims`` with RS256 into a JWT in compact form, its header naming ``kid``, ``alg`` and ``typ``."""
-    return _signed(_header_segment(kid), claims, private_key)
+def compact(kid: str, claims: dict[str, Any], private_key: PrivateKey, algorithm: SessionJwtAlgorithm = "RS256") -> str:
+    """Sign ``claims`` into a JWT in compact form, its header naming ``kid``, ``alg`` and ``typ``."""
+    return _signed(_hand(kid, algorithm, private_key), claims)
 
 
-def _header_segment(kid: str) -> bytes:
-    return base64url(_json.encode({"alg": "RS256", "kid": kid, "typ": "JWT"})).encode()
+def _hand(kid: str, algorithm: SessionJwtAlgorithm, private_key: PrivateKey) -> _Hand:
+    header = _segment(_json.encode({"alg": algorithm, "kid": kid, "typ": "JWT"}))
+    return _Hand(header + b".", own_algorithms.signing(private_key, algorithm))
 
 
-def _signed(header_segment: bytes, claims: dict[str, Any], private_key: rsa.RSAPrivateKey) -> str:
-    signing_input = header_segment + b"." + base64url(_json.encode(claims)).encode()
-    signature = private_key.sign(signing_input, padding.PKCS1v15(), hashes.SHA256())
-    return f"{signing_input.decode()}.{base64url(signature)}"
+def _signed(hand: _Hand, claims: dict[str, Any]) -> str:
+    signing_input = hand.header + _segment(_json.encode(claims))
+    return (signing_input + b"." + _segment(hand.sign(signing_input))).decode("ascii")
+
+
+def _segment(data: bytes) -> bytes:
+    """One part of a JWS: base64url without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 def _is_published(key: SigningKey, now: float) -> bool:

@@ -18,6 +18,7 @@ from assay.model.base import Outcome as Outcome
 from assay.model.base import Record as Record
 from assay.model.base import RedirectUse as RedirectUse
 from assay.model.base import Replay as Replay
+from assay.model.base import SessionJwtAlgorithm as SessionJwtAlgorithm
 from assay.model.base import SubjectKind as SubjectKind
 from assay.model.base import UserStatus as UserStatus
 from assay.model.base import Vertical as Vertical

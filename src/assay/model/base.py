@@ -18,6 +18,7 @@ Replay = Literal["off", "token_id", "fingerprint"]
 DriftKind = Literal["claim_started", "claim_stopped", "new_algorithm", "new_kid"]
 Outcome = Literal["granted", "refused"]
 JwtTemplateType = Literal["SESSION", "M2M"]
+SessionJwtAlgorithm = Literal["RS256", "ES256", "EdDSA"]
 RedirectUse = Literal["LOGIN", "SIGNUP", "INVITE", "RESET_PASSWORD", "DISCOVERY"]
 
 

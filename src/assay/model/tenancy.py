@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from assay.model.base import JwtTemplateType, KeyState, Kind, Record, RedirectUse, Vertical
+from assay.model.base import JwtTemplateType, KeyState, Kind, Record, RedirectUse, SessionJwtAlgorithm, Vertical
 
 
 class Project(Record, frozen=True, kw_only=True):
@@ -18,8 +18,9 @@ class Project(Record, frozen=True, kw_only=True):
 
 
 class EnvironmentSettings(Record, frozen=True, kw_only=True):
-    """Settings of an environment that Assay keeps for its callers; none of them changes what it does."""
+    """Settings of an environment. All but ``session_jwt_algorithm`` are kept for callers, and change nothing."""
 
+    session_jwt_algorithm: SessionJwtAlgorithm = "RS256"
     cross_org_passwords_enabled: bool = False
     user_impersonation_enabled: bool = False
     zero_downtime_session_migration_url: str = ""
@@ -121,7 +122,7 @@ class SigningKey(Record, frozen=True, kw_only=True):
     environment_id: str
     kid: str
     state: KeyState
-    algorithm: Literal["RS256"]
+    algorithm: SessionJwtAlgorithm
     public_jwk: dict[str, Any]
     sealed_private_key: bytes
     created_at: int

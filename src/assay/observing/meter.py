@@ -37,7 +37,9 @@ class Meter:
             "profile_id",
             "code",
         )
+        self._attested: dict[tuple[str, str, str], Counter] = {}
         self._signed = self._counter("session_jwts_signed", "Session JWTs signed.")
+        self._reused = self._counter("session_jwts_reused", "Session JWTs of the last 30 seconds handed out again.")
         self._fetches = self._counter(
             "key_fetches", "Documents of issuers' keys asked for, by outcome: answered or failed.", "outcome"
         )
@@ -67,11 +69,19 @@ class Meter:
 
     def attested(self, project_id: str, profile_id: str, code: str) -> None:
         """An attest ended. ``profile_id`` is that of a profile that exists, or UNKNOWN."""
-        self._attests.labels(project_id, profile_id, code).inc()
+        key = (project_id, profile_id, code)
+        counter = self._attested.get(key)
+        if counter is None:
+            counter = self._attested[key] = self._attests.labels(*key)
+        counter.inc()
 
     def signed(self) -> None:
         """A session JWT was signed."""
         self._signed.inc()
+
+    def reused(self) -> None:
+        """A session JWT was handed out that had been signed a moment ago."""
+        self._reused.inc()
 
     def fetched(self, seconds: float, *, failed: bool) -> None:
         """A document of keys was asked for."""

@@ -36,6 +36,8 @@ def add(
 
 
 def _newest(factors: list[Factor], profile_id: str) -> tuple[Factor, ...]:
+    if len(factors) <= MOST_PER_PROFILE:
+        return tuple(factors)
     # The session must stay small enough to read on each authenticate and to stand in its JWT.
     of_profile = [factor for factor in factors if factor.profile_id == profile_id]
     surplus = of_profile[: max(0, len(of_profile) - MOST_PER_PROFILE)]

@@ -78,7 +78,7 @@ def read(claims: Claims, profile: Profile, vertical: Vertical) -> Identity:
     in_organization = vertical == "b2b"
     return Identity(
         issuer=checks.issuer_of(profile, claims.values),
-        token_id=_token_id(source, claims.token_hash),
+        token_id=_token_id(source),
         email=_email(source, required=external_id is None),
         email_verified=_email_verified(source, trust_email=profile.trust_email),
         external_id=external_id,
@@ -178,7 +178,11 @@ class _Source(msgspec.Struct, frozen=True):
 
     def text(self, attribute: str, refusal: type[errors.Error] = errors.JwtInvalidClaims) -> str | None:
         """Return the claim of an attribute as a string; None if there is none or it is null."""
+        if attribute not in self.mapping:
+            return None
         value = self.value(attribute)
+        if isinstance(value, str):
+            return value
         if value is msgspec.UNSET or value is None:
             return None
         text = _as_text(value)
@@ -209,10 +213,10 @@ def _check_id(attribute: str, text: str, refusal: type[errors.Error] = errors.Jw
     return text
 
 
-def _token_id(source: _Source, token_hash: str) -> str:
+def _token_id(source: _Source) -> str:
     """Use the mapped claim, else ``jti``, else the hash (decisions D9)."""
     if "token_id" not in source.mapping:
-        return _check_id("token_id", source.claims.values.get("jti") or token_hash)
+        return _check_id("token_id", source.claims.values.get("jti") or source.claims.token_hash)
     text = source.text("token_id")
     if text is None:
         raise errors.JwtInvalidClaims(detail="the token has no claim for token_id")
@@ -302,5 +306,7 @@ def _trusted_metadata(source: _Source) -> dict[str, Any]:
     that was taken away must not stay.
     """
     names_of_keys = [attribute for attribute in source.mapping if attribute.startswith(METADATA)]
+    if not names_of_keys:
+        return {}
     values = {attribute.removeprefix(METADATA): source.value(attribute) for attribute in names_of_keys}
     return {key: None if value is msgspec.UNSET else value for key, value in values.items()}

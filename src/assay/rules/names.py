@@ -25,14 +25,14 @@ _NOT_IN_A_SLUG = re.compile(r"[^a-z0-9]+", re.ASCII)
 # RFC 3986 §5.2.4: clients and proxies remove these from a path, so that the call would land on another route.
 _DOT_SEGMENTS = frozenset({".", ".."})
 
-# Only A-Z: str.lower() would also fold other letters (the Kelvin sign becomes k), so that two people would share an
-# address.
+# Only A-Z: outside of ASCII str.lower() would also fold other letters (the Kelvin sign becomes k), so that two people
+# would share an address.
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def lower(text: str) -> str:
     """``text`` with A-Z lower-cased and nothing else changed (decisions D4)."""
-    return text.translate(_LOWER)
+    return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 def email(text: str) -> str:

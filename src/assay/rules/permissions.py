@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import msgspec
 
@@ -44,7 +45,7 @@ class Scope(msgspec.Struct, frozen=True):
     permissions: tuple[Permission, ...]
 
 
-class Policy(msgspec.Struct, frozen=True):
+class Policy(msgspec.Struct, frozen=True, dict=True):
     """All roles, resources and scopes of a project."""
 
     roles: tuple[Role, ...]
@@ -53,6 +54,10 @@ class Policy(msgspec.Struct, frozen=True):
 
     def role_ids(self) -> frozenset[str]:
         """Every role the policy knows."""
+        return self._role_ids
+
+    @cached_property  # every answer about a session looks at them, and a policy may have hundreds
+    def _role_ids(self) -> frozenset[str]:
         return frozenset(role.role_id for role in self.roles)
 
 
@@ -164,15 +169,15 @@ def session_roles(
     A role that the policy does not have any more is left out, though the person keeps it: backends look for names in
     the roles of a session JWT, and there a role that was taken out of the policy must not go on counting.
     """
-    from_tokens = (person.token_roles.get(factor.profile_id, ()) for factor in factors)
+    held = [DEFAULT_ROLE[vertical], *person.roles]
+    if person.token_roles:
+        for factor in factors:
+            held += person.token_roles.get(factor.profile_id, ())
     known = policy.role_ids()
-    return tuple(role for role in _unique(DEFAULT_ROLE[vertical], person.roles, *from_tokens) if role in known)
+    return tuple([role for role in dict.fromkeys(held) if role in known])
 
 
 def all_roles(vertical: Vertical, person: Member | User) -> tuple[str, ...]:
     """Every role of the person, whatever the session, as the member and user objects show them."""
-    return _unique(DEFAULT_ROLE[vertical], person.roles, *person.token_roles.values())
-
-
-def _unique(default: str, *groups: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([default, *(role for group in groups for role in group)]))
+    from_tokens = [role for roles in person.token_roles.values() for role in roles]
+    return tuple(dict.fromkeys([DEFAULT_ROLE[vertical], *person.roles, *from_tokens]))

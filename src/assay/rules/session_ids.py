@@ -22,6 +22,7 @@ from assay.model import Kind, Session, SubjectKind
 EPOCH_MILLISECONDS = 1_735_689_600_000  # 2025-01-01T00:00:00Z
 TOKEN_BYTES = 33
 SECRET_BYTES = 25
+_JITTER_BYTES = 3
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{44}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _PREFIX: dict[SubjectKind, str] = {"member": "member-session", "user": "session"}
@@ -42,10 +43,10 @@ def mint(now: float, random_bytes: Callable[[int], bytes]) -> Minted:
     41 bits of milliseconds and 22 random bits make the number: 63 in all, a positive 64-bit integer.
     """
     milliseconds = int(now * 1000) - EPOCH_MILLISECONDS
-    jitter = int.from_bytes(random_bytes(3), "big") & (1 << 22) - 1
+    random = random_bytes(_JITTER_BYTES + SECRET_BYTES)
+    jitter = int.from_bytes(random[:_JITTER_BYTES], "big") & (1 << 22) - 1
     number = (milliseconds & (1 << 41) - 1) << 22 | jitter
-    raw = number.to_bytes(8, "big") + random_bytes(SECRET_BYTES)
-    token = base64.urlsafe_b64encode(raw).decode()
+    token = base64.urlsafe_b64encode(number.to_bytes(8, "big") + random[_JITTER_BYTES:]).decode()
     # Another domain than token_hash: whoever sees the id must learn nothing that opens the session.
     tail = hashlib.sha256(b"session id of " + token.encode()).digest()
     return Minted(number, int.from_bytes(tail[:8], "big") >> 6, token, hash_token(token))
@@ -84,7 +85,9 @@ def id_of(subject_kind: SubjectKind, kind: Kind, number: int, id_tail: int) -> s
     """The id of a session of which only these fields are at hand."""
     payload = number << 58 | id_tail
     value = payload >> 74 << 80 | 0x8 << 76 | (payload >> 62 & 0xFFF) << 64 | 0x2 << 62 | payload & (1 << 62) - 1
-    return f"{_PREFIX[subject_kind]}-{kind}-{uuid.UUID(int=value)}"
+    digits = f"{value:032x}"
+    form = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return f"{_PREFIX[subject_kind]}-{kind}-{form}"
 
 
 def number_of_id(text: str, subject_kind: SubjectKind, kind: Kind) -> int:
@@ -103,6 +106,11 @@ def number_of_id(text: str, subject_kind: SubjectKind, kind: Kind) -> int:
 def time_of(number: int) -> int:
     """When a session with this number was started, in seconds since the epoch."""
     return ((number >> 22) + EPOCH_MILLISECONDS) // 1000
+
+
+def first_number_at(seconds: int) -> int:
+    """The smallest number of a session that starts at ``seconds``."""
+    return max(0, seconds * 1000 - EPOCH_MILLISECONDS) << 22
 
 
 def _positive(number: int, otherwise: type[errors.Error]) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from assay import errors
-from assay.model import Environment, SessionView
+from assay.model import Environment, SessionJwtAlgorithm, SessionView
 from assay.rules import jws
 from assay.rules.algorithms import VerificationKey, verify
 from assay.rules.claims import merged_claims
@@ -16,14 +17,17 @@ from assay.rules.permissions import Policy, session_roles
 from assay.rules.session_ids import session_id
 
 LIFETIME_SECONDS = 300
-ALGORITHM = "RS256"
+ALGORITHMS: tuple[SessionJwtAlgorithm, ...] = get_args(SessionJwtAlgorithm)
+"""What session JWTs may be signed with, as the environment says; RS256 unless it says otherwise."""
+
 SESSION_CLAIM = "https://stytch.com/session"
 ORGANIZATION_CLAIM = "https://stytch.com/organization"
+_json = msgspec.json.Encoder()
 
 
-def timestamp(seconds: int) -> str:
-    """RFC 3339 in UTC to the second, as every time on the wire."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def time(seconds: int) -> datetime:
+    """What becomes RFC 3339 in UTC to the second, as every time on the wire, when it is encoded."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def issuer_of(environment_id: str, public_url: str) -> str:
@@ -42,29 +46,30 @@ class Shape(msgspec.Struct, frozen=True):
 def claims(
     view: SessionView, environment: Environment, shape: Shape, *, public_url: str, sealed_token: str, now: int
 ) -> dict[str, Any]:
-    """The claims of a JWT made at ``now``, never stamped ahead: official clients allow no leeway.
+    """The claims of a JWT made at ``now``, ready to be encoded; never stamped ahead: official clients allow no leeway.
 
     ``sealed_token`` lets whoever authenticates with the JWT have the session token back; clients ignore it. Claims of
     the template and custom claims stand beside ours; their names were checked when they were set (decisions D11). The
     session's own win over those of the template. The environment's id stays in the audience, where clients look.
     """
     session = view.session
-    audience = dict.fromkeys([environment.environment_id, *filter(None, [shape.custom_audience])])
+    environment_id = environment.environment_id
+    more = shape.custom_audience
     own: dict[str, Any] = {
-        "iss": issuer_of(environment.environment_id, public_url),
-        "aud": list(audience),
+        "iss": issuer_of(environment_id, public_url),
+        "aud": [environment_id, more] if more and more != environment_id else [environment_id],
         "sub": session.subject_id,
         "iat": now,
         "nbf": now,
         "exp": now + LIFETIME_SECONDS,
         SESSION_CLAIM: {
             "id": session_id(session),
-            "started_at": timestamp(session.started_at),
-            "last_accessed_at": timestamp(session.last_accessed_at),
-            "expires_at": timestamp(session.expires_at),
+            "started_at": time(session.started_at),
+            "last_accessed_at": time(session.last_accessed_at),
+            "expires_at": time(session.expires_at),
             "attributes": {"ip_address": "", "user_agent": ""},
             "authentication_factors": [factor(f.token_id, f.last_authenticated_at) for f in session.factors],
-            "roles": list(shape.roles),
+            "roles": shape.roles,
             "sealed_token": sealed_token,
         },
     }
@@ -76,12 +81,30 @@ def claims(
     return {**merged_claims(shape.claims, session.custom_claims), **own}
 
 
+def contents(
+    view: SessionView, environment: Environment, shape: Shape, *, public_url: str, kid: str, token: str
+) -> bytes:
+    """A digest that two session JWTs share only if the same key signed the same claims in them.
+
+    Left out are the moment at which one is made and the last access. ``token`` is the session's, which the JWT
+    carries sealed. It is a digest of JSON, because 1, 1.0 and true are equal to Python and not to whoever reads them.
+    """
+    session, organization = view.session, view.organization
+    told = (
+        (kid, public_url, environment.environment_id, shape),
+        (token, session.number, session.id_tail, session.kind, session.subject_kind, session.subject_id),
+        (session.started_at, session.expires_at, session.factors, session.custom_claims),
+        (organization.organization_id, organization.slug) if organization else None,
+    )
+    return hashlib.sha256(_json.encode(told)).digest()
+
+
 def factor(token_id: str, last_authenticated_at: int) -> dict[str, Any]:
     """A trusted token factor as clients know it (contract §2.2)."""
     return {
         "type": "trusted_auth_token",
         "delivery_method": "trusted_token_exchange",
-        "last_authenticated_at": timestamp(last_authenticated_at),
+        "last_authenticated_at": time(last_authenticated_at),
         "trusted_auth_token_factor": {"token_id": token_id},
     }
 
@@ -114,7 +137,7 @@ def kid_of(token: str) -> str:
     """The key id in the header of a session JWT. Raises UnableToParseSessionJwt."""
     header = _parse(token).header
     kid = header.get("kid")
-    if header.get("alg") != ALGORITHM or not isinstance(kid, str):
+    if header.get("alg") not in ALGORITHMS or not isinstance(kid, str):
         raise errors.UnableToParseSessionJwt
     return kid
 
@@ -124,9 +147,13 @@ def read(token: str, key: VerificationKey | None, environment_id: str, public_ur
 
     An expired JWT still names its session (contract §4), which the store then judges. One that names an older
     issuer of ours is taken only until it expires (decisions D31). ``key`` is the published key of its kid, if any.
+    It is verified with the one algorithm that the key was made for, which the header does not choose (RFC 8725 §3.1).
     """
     parsed = _parse(token)
-    if key is None or not verify(ALGORITHM, key, parsed.signature, parsed.signed):
+    algorithm = "" if key is None else next(iter(key.algorithms))
+    if key is None or parsed.header.get("alg") != algorithm:
+        raise errors.UnableToParseSessionJwt
+    if not verify(algorithm, key, parsed.signature, parsed.signed):
         raise errors.UnableToParseSessionJwt
     try:
         own = msgspec.json.decode(parsed.payload, type=OwnClaims)

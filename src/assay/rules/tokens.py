@@ -24,6 +24,7 @@ from assay.rules.jws import Jws, shown
 MAX_KEYS_TRIED = 5
 
 _KEY_MEMBERS = ("jwk", "jku", "x5u", "x5c")
+_ANY_KEY_MEMBER = frozenset(_KEY_MEMBERS)
 _SIGNATURE_VERIFIED: Final = object()
 
 
@@ -140,4 +141,6 @@ def _fits(key: AnyKey, unverified: Unverified) -> bool:
 
 def ignored_key_headers(header: dict[str, Any]) -> tuple[str, ...]:
     """Name the members that offer a key of their own: never used, but worth a note in the attempt (security A16)."""
+    if _ANY_KEY_MEMBER.isdisjoint(header):
+        return ()
     return tuple(member for member in _KEY_MEMBERS if member in header)

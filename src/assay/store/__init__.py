@@ -68,6 +68,7 @@ from assay.store.operator_writes import TouchWorkspaceKey as TouchWorkspaceKey
 from assay.store.questions import AttemptPoint as AttemptPoint
 from assay.store.questions import AttemptSearch as AttemptSearch
 from assay.store.questions import Configuration as Configuration
+from assay.store.questions import EndedSessions as EndedSessions
 from assay.store.questions import EventSearch as EventSearch
 from assay.store.questions import Filter as Filter
 from assay.store.questions import Search as Search
@@ -83,9 +84,11 @@ from assay.store.writes import DeleteOrganization as DeleteOrganization
 from assay.store.writes import DeleteProfile as DeleteProfile
 from assay.store.writes import DeleteUser as DeleteUser
 from assay.store.writes import Forget as Forget
+from assay.store.writes import ForgetSessions as ForgetSessions
 from assay.store.writes import Guard as Guard
 from assay.store.writes import KeepKeys as KeepKeys
 from assay.store.writes import LeaseKeys as LeaseKeys
+from assay.store.writes import NoteAccesses as NoteAccesses
 from assay.store.writes import Observe as Observe
 from assay.store.writes import RecordAttempt as RecordAttempt
 from assay.store.writes import ReplaceMember as ReplaceMember
@@ -342,6 +345,12 @@ class Store(Protocol):
         """Make room for coming months and drop those in which nothing lives, where months are tables of their own.
 
         Raises MayNotMaintain where the user of the database may not.
+        """
+
+    async def ended_sessions(self, after: int, before: int, ended_before: int, look: int) -> EndedSessions:
+        """How many of the next ``look`` sessions in the order of numbers ended before ``ended_before`` (seconds).
+
+        ``after`` and ``before`` are numbers, neither included.
         """
 
     async def events(self, environment_id: str | None, limit: int) -> list[Event]:

@@ -20,7 +20,7 @@ class UnfinishedCopy(StoreFault):
     """A copy of another store that is not finished (``assay copy``). Finish it, then it can be used."""
 
 
-LEFT_OUT = frozenset({"meta", "schema_migrations"})
+LEFT_OUT = frozenset({"meta", "schema_migrations", "configuration_version"})
 """Tables that are a store's own. Of ``meta`` only the check value goes over, sealed anew."""
 
 

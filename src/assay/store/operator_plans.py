@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from assay import store
-from assay.model import JwtTemplate, RedirectUrl
+from assay.model import JwtTemplate, RedirectUrl, SigningKey
 from assay.store import rows
 from assay.store.rows import Parameters, json_text
 from assay.store.steps import Plan, fields, step, steps
@@ -55,6 +55,8 @@ def _configure_environment(write: store.ConfigureEnvironment) -> Plan:
         planned.extend(_jwt_templates(environment_id, write.jwt_templates))
     if write.redirect_urls is not None:
         planned.extend(_redirect_urls(environment_id, write.redirect_urls))
+    if write.signing_keys is not None:
+        planned.extend(_signing_keys(environment_id, write.signing_keys))
     return planned
 
 
@@ -74,6 +76,14 @@ def _redirect_urls(environment_id: str, urls: tuple[RedirectUrl, ...]) -> Plan:
             step("create_redirect_url", {**key, **rows.REDIRECT_URL.parameters(one), "position": position})
             for position, one in enumerate(urls)
         ),
+    ]
+
+
+def _signing_keys(environment_id: str, keys: tuple[SigningKey, SigningKey]) -> Plan:
+    rotation: Parameters = {"environment_id": environment_id, "rotated_at": keys[0].created_at}
+    return [
+        step("retire_signing_keys", rotation),
+        *(step("create_signing_key", rows.SIGNING_KEY.parameters(one)) for one in keys),
     ]
 
 

@@ -11,6 +11,7 @@ from assay.model import (
     PublicToken,
     RedirectUrl,
     Secret,
+    SigningKey,
     SubjectKind,
     WorkspaceKey,
 )
@@ -46,14 +47,16 @@ class CreateEnvironment(Write, frozen=True, kw_only=True):
 class ConfigureEnvironment(Write, frozen=True, kw_only=True):
     """``environment`` carries the revision it was read with, and a name and settings; None leaves the rest as it is.
 
-    A policy, templates and redirect URLs that are given replace all there were. Stored as the next revision. Stale
-    when the environment has moved on or is gone.
+    A policy, templates and redirect URLs that are given replace all there were. ``signing_keys``, an active one and a
+    next one, take the place of those there are, which are retired. Stored as the next revision. Stale when the
+    environment has moved on or is gone.
     """
 
     environment: Environment
     policy: Policy | None = None
     jwt_templates: tuple[JwtTemplate, ...] | None = None
     redirect_urls: tuple[RedirectUrl, ...] | None = None
+    signing_keys: tuple[SigningKey, SigningKey] | None = None
 
 
 class DeleteEnvironment(Write, frozen=True, kw_only=True):

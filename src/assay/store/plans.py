@@ -162,7 +162,7 @@ def _delete_user(write: store.DeleteUser) -> Plan:
 @steps.register
 def _start_session(write: store.StartSession) -> Plan:
     # The session's own environment is the one the guard is checked in: a guard of another tenant never holds.
-    parameters = {**_guard(write.guard), **rows.SESSION.parameters(write.session)}
+    parameters = _guard(write.guard) | rows.SESSION.parameters(write.session)
     return [*_marked(write.replay), step("start_session", parameters, "stale")]
 
 
@@ -178,6 +178,11 @@ def _update_session(write: store.UpdateSession) -> Plan:
         "revision_step": int(decided),
     }
     return [*_marked(write.replay), step("update_session", parameters, "stale")]
+
+
+@steps.register
+def _note_accesses(write: store.NoteAccesses) -> Plan:
+    return [step("note_access", {"number": number, "accessed_at": at}) for number, at in write.accesses.items()]
 
 
 @steps.register
@@ -209,13 +214,24 @@ def _forget(write: store.Forget) -> Plan:
     return [step("forget_attempts", what), step("forget_replay_marks", what)]
 
 
+@steps.register
+def _forget_sessions(write: store.ForgetSessions) -> Plan:
+    what = fields(write, "upto", "ended_before", "limit")
+    return [step("forget_sessions", {**what, "after_number": write.after})]
+
+
 def _marked(mark: ReplayMark | None) -> Plan:
     return [] if mark is None else [step("mark_token", rows.REPLAY_MARK.parameters(mark), "replayed")]
 
 
-_GUARD = ("environment_id", "secret_id", "profile_id", "profile_revision", "session_number", "now")
-
-
 def _guard(guard: store.Guard) -> Parameters:
     revisions = guard.profile_revisions
-    return {**fields(guard, *_GUARD), "profile_revisions": None if revisions is None else json_text(revisions)}
+    return {
+        "environment_id": guard.environment_id,
+        "secret_id": guard.secret_id,
+        "profile_id": guard.profile_id,
+        "profile_revision": guard.profile_revision,
+        "profile_revisions": None if revisions is None else json_text(revisions),
+        "session_number": guard.session_number,
+        "now": guard.now,
+    }

@@ -16,7 +16,7 @@ from assay.model import (
     ReplayMark,
     SubjectKind,
 )
-from assay.store import AttemptPoint, AttemptSearch, EventSearch, postgres_erasure, rows
+from assay.store import AttemptPoint, AttemptSearch, EndedSessions, EventSearch, postgres_erasure, rows
 from assay.store.postgres_erasure import Person
 from assay.store.postgres_reading import Pooled
 from assay.store.rows import json_text
@@ -73,6 +73,10 @@ class PostgresRecords:
     async def anything_to_forget(self, attempts_before: int, now: int) -> bool:
         found = await self._aside.rows("anything_to_forget", attempts_before=attempts_before, now=now)
         return bool(found[0][0])
+
+    async def ended_sessions(self, after: int, before: int, ended_before: int, look: int) -> EndedSessions:
+        key = {"after_number": after, "before": before, "ended_before": ended_before, "look": look}
+        return EndedSessions(*(await self._aside.rows("ended_sessions", **key))[0])
 
     async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
         which = "all_events_after" if environment_id is None else "events_after"

@@ -26,6 +26,7 @@ _OTHERS = {
     **dict.fromkeys(("is_live", "with_deleted", "known", "revision_step", "tombstones"), "bigint"),
     **dict.fromkeys(("attempts_before", "forgotten_before", "after_created_at", "free", "longest"), "bigint"),
     **dict.fromkeys(("number", "position", "profile_revision", "rotated_at", "settled", "newest", "seen"), "bigint"),
+    **dict.fromkeys(("after_number", "upto", "ended_before", "accessed_at"), "bigint"),
     **dict.fromkeys(("root_key_check", "made_at"), "bytea"),
     **dict.fromkeys(("sessions", "issuers", "subjects", "parts"), "text[]"),
     **dict.fromkeys(("numbers",), "bigint[]"),

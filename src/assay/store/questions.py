@@ -73,6 +73,14 @@ class AttemptPoint(msgspec.Struct, frozen=True):
     count: int
 
 
+class EndedSessions(msgspec.Struct, frozen=True):
+    """How many sessions were looked at, the number of the last of them, if any, and how many of them had ended."""
+
+    looked_at: int
+    last: int | None
+    ended: int
+
+
 # ---------------------------------------------------------------- what configures an environment
 
 

@@ -6,9 +6,8 @@ the same tables can be had in every database.
 
 from __future__ import annotations
 
-import operator
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -55,30 +54,33 @@ class Rows(Generic[R]):
         self.columns = tuple(kinds)
         self.kinds = kinds
         self._record = record
-        self._values = operator.attrgetter(*kinds)
+        self._left_out = without
         self._encoded = tuple(name for name, kind in kinds.items() if _is_json(kind))
-        self._decoded = tuple(
-            (position, _decoder(kind)) for position, kind in enumerate(kinds.values()) if _is_json(kind) or kind is bool
-        )
+        self._decoded = tuple((name, _decoder(kind)) for name, kind in kinds.items() if _is_json(kind) or kind is bool)
 
     def parameters(self, record: R) -> Parameters:
-        """The record's columns as named parameters of a statement."""
-        values: Parameters = dict(zip(self.columns, self._values(record), strict=True))
+        """The record's columns as named parameters of a statement; the dict is the caller's own."""
+        values = msgspec.structs.asdict(record)
+        for name in self._left_out:
+            del values[name]
         for name in self._encoded:
             values[name] = json_text(values[name])
         return values
 
-    def record(self, row: tuple[Any, ...]) -> R:
+    def record(self, row: Iterable[Any]) -> R:
         """The record of a row that was selected with ``columns``, in their order."""
-        values = list(row)
-        for position, decode in self._decoded:
-            values[position] = decode(values[position])
-        return self._record(**dict(zip(self.columns, values, strict=True)))
+        values = dict(zip(self.columns, row))  # noqa: B905 - a value too few is missed below, and it is hot
+        for name, decode in self._decoded:
+            values[name] = decode(values[name])
+        return self._record(**values)
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def json_text(value: object) -> str:
     """Compact JSON, as it stands in a column."""
-    return msgspec.json.encode(value).decode()
+    return _encode(value).decode()
 
 
 def _is_json(kind: object) -> bool:

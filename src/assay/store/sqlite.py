@@ -50,6 +50,8 @@ from assay.store.operator_plans import searched
 from assay.store.plans import plan
 from assay.store.rows import Parameters, json_text
 from assay.store.search import names_deleted, pattern
+from assay.store.sqlite_checkpoints import Checkpoints
+from assay.store.sqlite_lock import WriteLock
 from assay.store.sqlite_records import SqliteRecords
 from assay.store.sqlite_writer import Writer
 
@@ -59,7 +61,12 @@ async def open_sqlite(
 ) -> SqliteStore:
     """Open the file, making and migrating it as needed. Raises opening.SchemaTooNew and opening.StoreFault."""
     await asyncio.to_thread(sqlite_files.prepare, path, busy_seconds)
-    writer = Writer(lambda: sqlite_files.connect_writer(path, busy_seconds), meter)
+    writer = Writer(
+        lambda: sqlite_files.connect_writer(path, busy_seconds),
+        WriteLock(path, busy_seconds),
+        Checkpoints(lambda: sqlite_files.connect(path)),
+        meter,
+    )
     return SqliteStore(lambda: sqlite_files.connect_reader(path), writer)
 
 
@@ -72,6 +79,7 @@ class SqliteStore(SqliteRecords):
 
     async def close(self) -> None:
         await self._writer.close()
+        self._end_turn()
         self._reader.close()
 
     async def write(self, write: Write) -> None:
@@ -92,6 +100,9 @@ class SqliteStore(SqliteRecords):
         return found[0][0] if found else None
 
     async def caller(self, environment_id: str, secret_hash: bytes) -> Caller | None:
+        return self._configured(self._caller, environment_id, secret_hash)
+
+    def _caller(self, environment_id: str, secret_hash: bytes) -> Caller | None:
         found = self._select("caller", {"environment_id": environment_id, "secret_hash": secret_hash})
         if not found:
             return None
@@ -103,7 +114,10 @@ class SqliteStore(SqliteRecords):
         )
 
     async def secret_is_live(self, environment_id: str, secret_id: str) -> bool:
-        return bool(self._select("secret_is_live", {"environment_id": environment_id, "secret_id": secret_id}))
+        return bool(self._configured(self._secret_is_live, environment_id, secret_id))
+
+    def _secret_is_live(self, environment_id: str, secret_id: str) -> bool | None:
+        return bool(self._select("secret_is_live", {"environment_id": environment_id, "secret_id": secret_id})) or None
 
     async def workspace_key(self, workspace_key_id: str) -> WorkspaceKey | None:
         return self._one("workspace_key", rows.WORKSPACE_KEY, workspace_key_id=workspace_key_id)
@@ -115,6 +129,9 @@ class SqliteStore(SqliteRecords):
         return self._all("projects", rows.PROJECT)
 
     async def environment(self, environment_id: str) -> Environment | None:
+        return self._configured(self._environment, environment_id)
+
+    def _environment(self, environment_id: str) -> Environment | None:
         return self._one("environment", rows.ENVIRONMENT, environment_id=environment_id)
 
     async def environments(self, project_id: str) -> list[Environment]:
@@ -132,17 +149,19 @@ class SqliteStore(SqliteRecords):
         return EnvironmentCounts(users=users, organizations=organizations, members=members)
 
     async def configuration(self, environment_id: str) -> tuple[int, Configuration]:
+        return self._configured(self._configuration, environment_id) or (0, Configuration())
+
+    def _configuration(self, environment_id: str) -> tuple[int, Configuration] | None:
         key = {"environment_id": environment_id}
-        with self._snapshot():
-            revision = self._select("environment_revision", key)
-            if not revision:
-                return 0, Configuration()
-            policy = self._select("rbac_policy", key)
-            return revision[0][0], Configuration(
-                policy=msgspec.json.decode(policy[0][0], type=Policy) if policy else None,
-                jwt_templates=tuple(self._all("jwt_templates", rows.JWT_TEMPLATE, **key)),
-                redirect_urls=tuple(self._all("redirect_urls", rows.REDIRECT_URL, **key)),
-            )
+        revision = self._select("environment_revision", key)
+        if not revision:
+            return None
+        policy = self._select("rbac_policy", key)
+        return revision[0][0], Configuration(
+            policy=msgspec.json.decode(policy[0][0], type=Policy) if policy else None,
+            jwt_templates=tuple(self._all("jwt_templates", rows.JWT_TEMPLATE, **key)),
+            redirect_urls=tuple(self._all("redirect_urls", rows.REDIRECT_URL, **key)),
+        )
 
     async def public_tokens(self, environment_id: str) -> list[PublicToken]:
         return self._all("public_tokens", rows.PUBLIC_TOKEN, environment_id=environment_id)
@@ -151,9 +170,15 @@ class SqliteStore(SqliteRecords):
         return self._all("secrets", rows.SECRET, environment_id=environment_id)
 
     async def signing_keys(self, environment_id: str) -> list[SigningKey]:
-        return self._all("signing_keys", rows.SIGNING_KEY, environment_id=environment_id)
+        return list(self._configured(self._signing_keys, environment_id) or ())
+
+    def _signing_keys(self, environment_id: str) -> tuple[SigningKey, ...] | None:
+        return tuple(self._all("signing_keys", rows.SIGNING_KEY, environment_id=environment_id)) or None
 
     async def signing_key_environment(self, kid: str) -> str | None:
+        return self._configured(self._signing_key_environment, kid)
+
+    def _signing_key_environment(self, kid: str) -> str | None:
         found: list[tuple[str]] = self._select("signing_key_environment", {"kid": kid})
         return found[0][0] if found else None
 
@@ -171,21 +196,21 @@ class SqliteStore(SqliteRecords):
     # -- trust
 
     async def profile(self, environment_id: str, profile_id: str) -> Profile | None:
-        with self._snapshot():
-            found = self._one("profile", rows.PROFILE, environment_id=environment_id, profile_id=profile_id)
-            return None if found is None else self._with_pem_files(found)
+        return self._configured(self._profile, environment_id, profile_id)
+
+    def _profile(self, environment_id: str, profile_id: str) -> Profile | None:
+        found = self._one("profile", rows.PROFILE, environment_id=environment_id, profile_id=profile_id)
+        return None if found is None else self._with_pem_files(found)
 
     async def profiles(self, environment_id: str) -> list[Profile]:
-        with self._snapshot():
-            found = self._all("profiles", rows.PROFILE, environment_id=environment_id)
-            return [self._with_pem_files(profile) for profile in found]
+        found = self._all("profiles", rows.PROFILE, environment_id=environment_id)
+        return [self._with_pem_files(profile) for profile in found]
 
     async def profile_page(self, environment_id: str, words: str, after: tuple[int, str], limit: int) -> list[Profile]:
         key = {"environment_id": environment_id, "pattern": pattern(words) if words else None, "limit": limit}
         place = {"after_created_at": after[0], "after_profile_id": after[1]}
-        with self._snapshot():
-            found = self._all("profile_page", rows.PROFILE, **key, **place)
-            return [self._with_pem_files(profile) for profile in found]
+        found = self._all("profile_page", rows.PROFILE, **key, **place)
+        return [self._with_pem_files(profile) for profile in found]
 
     def _with_pem_files(self, profile: Profile) -> Profile:
         if profile.public_key_type != "PEM":
@@ -199,10 +224,9 @@ class SqliteStore(SqliteRecords):
     # -- people
 
     async def organization(self, environment_id: str, reference: str, *, by_slug: bool) -> Organization | None:
-        with self._snapshot():
-            return self._organization(environment_id, reference, by_slug=by_slug)
+        return self._configured(self._organization, environment_id, reference, by_slug)
 
-    def _organization(self, environment_id: str, reference: str, *, by_slug: bool) -> Organization | None:
+    def _organization(self, environment_id: str, reference: str, by_slug: bool) -> Organization | None:  # noqa: FBT001
         """No external id has the form of one of our own (decisions D3), so one look is enough for those."""
         key = {"environment_id": environment_id, "reference": reference}
         if ids.is_own_form(reference):
@@ -228,11 +252,10 @@ class SqliteStore(SqliteRecords):
     async def member_candidates(
         self, environment_id: str, organization_id: str, external_id: str | None, email: str | None
     ) -> tuple[Member | None, Member | None]:
-        with self._snapshot():
-            return (
-                self._member("member_by_external_id", environment_id, organization_id, external_id),
-                self._member("member_by_email", environment_id, organization_id, email),
-            )
+        by_external_id = self._member("member_by_external_id", environment_id, organization_id, external_id)
+        if _holds(by_external_id, email):
+            return by_external_id, by_external_id
+        return by_external_id, self._member("member_by_email", environment_id, organization_id, email)
 
     def _member(self, name: str, environment_id: str, organization_id: str, reference: str | None) -> Member | None:
         if reference is None:
@@ -251,11 +274,10 @@ class SqliteStore(SqliteRecords):
     async def user_candidates(
         self, environment_id: str, external_id: str | None, email: str | None
     ) -> tuple[User | None, User | None]:
-        with self._snapshot():
-            return (
-                self._user("user_by_external_id", environment_id, external_id),
-                self._user("user_by_email", environment_id, email),
-            )
+        by_external_id = self._user("user_by_external_id", environment_id, external_id)
+        if _holds(by_external_id, email):
+            return by_external_id, by_external_id
+        return by_external_id, self._user("user_by_email", environment_id, email)
 
     def _user(self, name: str, environment_id: str, reference: str | None) -> User | None:
         if reference is None:
@@ -279,19 +301,21 @@ class SqliteStore(SqliteRecords):
     # -- sessions
 
     async def session(self, environment_id: str, number: int) -> SessionView | None:
-        with self._snapshot():
-            session = self._one("session", rows.SESSION, environment_id=environment_id, number=number)
-            if session is None:
-                return None
-            subject = {"environment_id": environment_id, "reference": session.subject_id}
-            if session.subject_kind == "user":
-                return SessionView(session=session, user=self._one("user_by_id", rows.USER, **subject))
-            organization = {"environment_id": environment_id, "reference": session.organization_id}
-            return SessionView(
-                session=session,
-                member=self._one("member_by_id", rows.MEMBER, **subject),
-                organization=self._one("organization_by_id", rows.ORGANIZATION, **organization),
-            )
+        session = self._one("session", rows.SESSION, environment_id=environment_id, number=number)
+        if session is None:
+            return None
+        subject = {"environment_id": environment_id, "reference": session.subject_id}
+        if session.subject_kind == "user":
+            return SessionView(session=session, user=self._one("user_by_id", rows.USER, **subject))
+        return SessionView(
+            session=session,
+            member=self._one("member_by_id", rows.MEMBER, **subject),
+            organization=self._configured(self._organization_by_id, environment_id, session.organization_id),
+        )
+
+    def _organization_by_id(self, environment_id: str, organization_id: str) -> Organization | None:
+        key = {"environment_id": environment_id, "reference": organization_id}
+        return self._one("organization_by_id", rows.ORGANIZATION, **key)
 
     async def sessions_of(
         self, environment_id: str, subject_kind: SubjectKind, subject_id: str, now: int
@@ -317,3 +341,8 @@ class SqliteStore(SqliteRecords):
     async def recent_sessions(self, environment_id: str, search: SessionSearch) -> tuple[list[Session], int | None]:
         found, further = await session_search.find(self._aside, environment_id, search)
         return [rows.SESSION.record(row) for row in found], further
+
+
+def _holds(person: Member | User | None, address: str | None) -> bool:
+    """Whether the person holds the address, and so nobody else: mostly one reading is enough."""
+    return person is not None and address is not None and person.email == address

@@ -20,6 +20,7 @@ from assay.store import (
     AttemptPoint,
     AttemptSearch,
     Due,
+    EndedSessions,
     EventSearch,
     Maintained,
     rows,
@@ -65,6 +66,10 @@ class SqliteRecords(SqliteReads):
     async def maintain(self, due: Due) -> Maintained:
         del due  # what has ended is forgotten row by row
         return Maintained()
+
+    async def ended_sessions(self, after: int, before: int, ended_before: int, look: int) -> EndedSessions:
+        key = {"after_number": after, "before": before, "ended_before": ended_before, "look": look}
+        return EndedSessions(*(await self._aside("ended_sessions", **key))[0])
 
     async def events_after(self, environment_id: str | None, number: int, limit: int) -> list[NumberedEvent]:
         which = "all_events_after" if environment_id is None else "events_after"

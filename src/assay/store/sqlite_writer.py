@@ -1,8 +1,8 @@
 """The one writer of an SQLite file: a thread that commits the writes of many requests at once.
 
 An fsync costs as much as everything else about a small write, so all writes of one tick of the event loop, and all
-that came while the last commit was under way, share one transaction. Each has a savepoint of its own: what one of
-them may not do leaves the others alone. Nobody is told anything before the commit.
+that came while the last commit was under way, share one transaction. What one of them may not do leaves the others
+alone. Nobody is told anything before the commit.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from assay import errors
 from assay.observing.meter import Meter
 from assay.store import Conflict, Stale, UniqueKey
-from assay.store.steps import Plan
+from assay.store.sqlite_checkpoints import Checkpoints
+from assay.store.sqlite_lock import WriteLock
+from assay.store.steps import Otherwise, Plan
 
 MAX_BATCH = 512
 """So many writes share a commit at most: the first of them waits for the last."""
@@ -54,8 +57,16 @@ class Job(NamedTuple):
 class Writer:
     """Takes plans on the event loop and answers them from its thread. ``connect`` opens its connection."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], meter: Meter | None = None) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        lock: WriteLock,
+        checkpoints: Checkpoints,
+        meter: Meter | None = None,
+    ) -> None:
         self._connect = connect
+        self._lock = lock
+        self._checkpoints = checkpoints
         self._meter = meter or Meter()
         self._waiting = 0
         self._meter.watch_queue(lambda: self._waiting)
@@ -107,6 +118,7 @@ class Writer:
                 self._answer(batch, self._metered(batch))
         if self._connection is not None:
             self._connection.close()
+        self._checkpoints.close()
 
     def _collect(self, waiting: deque[Job]) -> bool:
         """Take all that has been handed over, waiting if there is nothing to do. False when no more will come."""
@@ -127,25 +139,30 @@ class Writer:
     def _commit(self, batch: list[Job]) -> list[Exception | None]:
         """What became of each job: None when it is durable, else what to raise."""
         try:
-            connection = self._connection = self._connection or self._connect()
-            connection.execute("begin immediate")
-            outcomes = [_attempt(connection, job.plan) for job in batch]
-            connection.execute("commit")
+            with self._lock.held(), self._kept_on_success() as connection:
+                self._checkpoints.before(connection)
+                outcomes = _run_all(connection, batch)
+                connection.execute("commit")
         except Exception as fault:  # noqa: BLE001 - the thread must outlive whatever a batch does to it
-            self._abandon()
             return [errors.StoreUnavailable(detail=f"writing: {fault}") for _ in batch]
+        self._checkpoints.committed(len(batch))
         return outcomes
 
-    def _abandon(self) -> None:
-        """Keep nothing of the batch; when even that fails, start over with a new connection."""
-        connection = self._connection
-        if connection is None or not connection.in_transaction:
-            return
+    @contextmanager
+    def _kept_on_success(self) -> Iterator[sqlite3.Connection]:
+        """The connection; after a fault the next batch gets a new one, and nothing of this one is left.
+
+        SQLite opens a file that cannot be written for reading alone, and such a connection would never write again,
+        whatever becomes of the file.
+        """
+        connection = self._connection or self._checkpoints.adopt(self._connect())
+        self._connection = None
         try:
-            connection.execute("rollback")
-        except sqlite3.Error:
-            self._connection = None
+            yield connection
+        except Exception:
             connection.close()
+            raise
+        self._connection = connection
 
     def _answer(self, batch: list[Job], outcomes: list[Exception | None]) -> None:
         try:
@@ -168,35 +185,59 @@ def _tell(batch: list[Job], outcomes: list[Exception | None]) -> None:
             job.answer.set_exception(outcome)
 
 
-def _attempt(connection: sqlite3.Connection, plan: Plan) -> Exception | None:
+def _run_all(connection: sqlite3.Connection, batch: list[Job]) -> list[Exception | None]:
+    """What became of each plan of a new transaction. Raises what concerns the whole batch.
+
+    Hardly any write fails, and most of those that do have changed nothing yet. So the batch runs without savepoints,
+    which cost as much as a statement each, and once more with them when one fails in its midst.
+    """
+    connection.execute("begin immediate")
+    outcomes: list[Exception | None] = []
+    for job in batch:
+        fault, changed = _run(connection, job.plan)
+        if fault is not None and changed:
+            connection.execute("rollback")
+            connection.execute("begin immediate")
+            return [_run_undoable(connection, each.plan) for each in batch]
+        outcomes.append(fault)
+    return outcomes
+
+
+def _run_undoable(connection: sqlite3.Connection, plan: Plan) -> Exception | None:
     """Run one plan so that it happens as a whole or not at all. Raises what concerns the whole batch."""
     connection.execute("savepoint one")
+    fault, _ = _run(connection, plan)
+    if fault is not None:
+        connection.execute("rollback to one")
+    connection.execute("release one")
+    return fault
+
+
+def _run(connection: sqlite3.Connection, plan: Plan) -> tuple[Exception | None, bool]:
+    """What is wrong with one plan, if anything, and whether it has changed something before that came out."""
+    changed = False
     try:
-        _run_steps(connection, plan)
+        for sql, parameters, otherwise in plan:
+            if connection.execute(sql, parameters).rowcount:
+                changed = True
+            elif otherwise != "go on":
+                return _without_effect(otherwise), changed
     except Exception as fault:
         if _concerns_all(fault):
             raise
-        connection.execute("rollback to one")
-        connection.execute("release one")
-        return _verdict(fault)
-    connection.execute("release one")
-    return None
+        return _verdict(fault), changed
+    return None, changed
+
+
+def _without_effect(otherwise: Otherwise) -> Exception | None:
+    if otherwise == "stop":
+        return None
+    return Conflict("replay_mark") if otherwise == "replayed" else Stale()
 
 
 def _concerns_all(fault: Exception) -> bool:
     """Whether the database is at fault, not one write: a full disk, a lock held for too long, a damaged file."""
     return isinstance(fault, sqlite3.OperationalError) or type(fault) is sqlite3.DatabaseError
-
-
-def _run_steps(connection: sqlite3.Connection, plan: Plan) -> None:
-    for step in plan:
-        changed = connection.execute(step.sql, step.parameters).rowcount
-        if changed == 0 and step.otherwise != "go on":
-            if step.otherwise == "stop":
-                return
-            if step.otherwise == "replayed":
-                raise Conflict("replay_mark")
-            raise Stale
 
 
 def _verdict(fault: Exception) -> Exception:

@@ -237,6 +237,12 @@ class UpdateSession(Write, frozen=True, kw_only=True):
     attempt: Attempt | None = None
 
 
+class NoteAccesses(Write, frozen=True, kw_only=True):
+    """When sessions were last used: session number → seconds. No time moves backwards; what is gone is left out."""
+
+    accesses: dict[int, int]
+
+
 class RevokeSession(Write, frozen=True, kw_only=True):
     """End one session of the environment; its events are written only if it was live until now."""
 
@@ -280,4 +286,16 @@ class Forget(Write, frozen=True, kw_only=True):
 
     attempts_before: int
     now: int
+    limit: int
+
+
+class ForgetSessions(Write, frozen=True, kw_only=True):
+    """At most ``limit`` of the sessions that ended before ``ended_before`` and whose numbers are ``after`` to ``upto``.
+
+    ``after`` is not included. A session ends when it expires or is revoked, whichever comes first.
+    """
+
+    after: int
+    upto: int
+    ended_before: int
     limit: int

@@ -85,10 +85,10 @@ def _text(value: object) -> str | None:
 
 def _kept(trail: Trail) -> dict[str, Any]:
     """The claims that the profile lets be kept, of a verified token, as far as they fit into a record."""
-    if trail.profile is None or trail.claims is None:
+    if trail.profile is None or trail.claims is None or not trail.profile.kept_claims:
         return {}
-    values = facts.shareable(trail.claims.values)
-    kept = {name: values[name] for name in trail.profile.kept_claims if name in values}
+    values = trail.claims.values
+    kept: dict[str, Any] = facts.shareable({name: values[name] for name in trail.profile.kept_claims if name in values})
     if jsontext.size(kept) <= MAX_KEPT_BYTES:
         return kept
     return {name: value for name, value in kept.items() if jsontext.size(value) <= MAX_KEPT_BYTES // len(kept)}

@@ -46,6 +46,6 @@ def roles_of(person: Member | User) -> tuple[str, ...]:
     return permissions.all_roles("b2b" if isinstance(person, Member) else "consumer", person)
 
 
-def is_admin(member: Member) -> bool:
-    """Whether the member holds the admin role."""
-    return permissions.ADMIN_ROLE in roles_of(member)
+def is_admin(roles: tuple[str, ...]) -> bool:
+    """Whether a member with these roles is an admin."""
+    return permissions.ADMIN_ROLE in roles

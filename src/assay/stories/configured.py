@@ -25,6 +25,11 @@ class Configured(msgspec.Struct, frozen=True, kw_only=True):
     template: Template | None = None
 
 
+_UNTOUCHED = {
+    vertical: Configured(revision=FIRST_REVISION, policy=policy) for vertical, policy in DEFAULT_POLICY.items()
+}
+
+
 class Configurations:
     """Compiled configurations of the environments in use, by the revision with which they were read.
 
@@ -44,7 +49,7 @@ class Configurations:
         is gone, for then its credentials are too.
         """
         if environment.revision == FIRST_REVISION:
-            return Configured(revision=FIRST_REVISION, policy=DEFAULT_POLICY[environment.vertical])
+            return _UNTOUCHED[environment.vertical]
         found = self._by_environment.get(environment.environment_id)
         if found is None or found.revision != environment.revision:
             revision, configuration = await store.configuration(environment.environment_id)

@@ -10,6 +10,7 @@ import msgspec
 from assay.config import Settings
 from assay.keys.keyset import KeySets
 from assay.keys.recent import Recent
+from assay.keys.recent_jwts import RecentJwts
 from assay.keys.signing import Signer
 from assay.keys.token_seal import TokenSeal
 from assay.model import Caller, Environment, Event, Member, Observations
@@ -18,6 +19,7 @@ from assay.observing.tracer import NO_TRACER, Tracer
 from assay.rules.permissions import Policy
 from assay.store import Store
 from assay.stories.configured import Configurations
+from assay.stories.last_access import LastAccess
 from assay.stories.last_use import LastUse
 
 
@@ -52,7 +54,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     meter: Meter = msgspec.field(default_factory=Meter)
     tracer: Tracer = NO_TRACER
     last_use: LastUse = msgspec.field(default_factory=LastUse)
+    last_access: LastAccess = msgspec.field(default_factory=LastAccess)
     configured: Configurations = msgspec.field(default_factory=Configurations)
+    recent_jwts: RecentJwts = msgspec.field(default_factory=RecentJwts)
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

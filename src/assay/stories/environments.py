@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from assay import errors, ids, store
-from assay.model import Environment, EnvironmentCounts, EnvironmentSettings, Kind, Project
+from assay.model import Environment, EnvironmentCounts, EnvironmentSettings, Kind, Project, SessionJwtAlgorithm
 from assay.stories import credentials, internal, slugs, workspace
 from assay.stories.changes import changed_fields, until_current
 from assay.stories.context import Context, Operator
@@ -25,8 +25,12 @@ class EnvironmentRef(msgspec.Struct, kw_only=True):
 
 
 class SettingsGiven(msgspec.Struct, kw_only=True):
-    """Settings that Assay keeps for its callers; what is not given stays, or gets its default."""
+    """Settings: how session JWTs are signed, and what Assay keeps for its callers.
 
+    What is not given stays, or gets its default.
+    """
+
+    session_jwt_algorithm: SessionJwtAlgorithm | None = None
     cross_org_passwords_enabled: bool | None = None
     user_impersonation_enabled: bool | None = None
     zero_downtime_session_migration_url: str | None = None
@@ -122,6 +126,7 @@ async def list_all(ctx: Context, _by: Operator, request: workspace.ProjectRef) -
 async def update(ctx: Context, by: Operator, request: EnvironmentUpdate) -> Placed:
     """Change the name and settings that are given; the rest stays.
 
+    Another ``session_jwt_algorithm`` signs from the next request on, with keys made for it. The old keys are retired.
     Raises ProjectNotFound, EnvironmentNotFound, InvalidEnvironmentName, InvalidEnvironmentSetting.
     """
     if request.name is not None:
@@ -133,10 +138,30 @@ async def update(ctx: Context, by: Operator, request: EnvironmentUpdate) -> Plac
         settings = msgspec.structs.replace(before.settings, **given)
         after = msgspec.structs.replace(before, name=request.name or before.name, settings=settings)
         if after != before:
-            await ctx.store.write(_configured(by, before, after, int(ctx.clock())))
+            await ctx.store.write(await _configured(ctx, by, before, after))
         return after
 
     return Placed(request.project_slug, await until_current(change))
+
+
+async def sign_with(ctx: Context, by: Operator, environment_id: str, algorithm: SessionJwtAlgorithm) -> bool:
+    """Have session JWTs signed with this algorithm from now on, as :func:`update` does; False if they are already.
+
+    Raises ProjectNotFound.
+    """
+
+    async def change() -> bool:
+        before = await ctx.store.environment(environment_id)
+        if before is None:
+            raise errors.ProjectNotFound
+        if before.settings.session_jwt_algorithm == algorithm:
+            return False
+        settings = msgspec.structs.replace(before.settings, session_jwt_algorithm=algorithm)
+        after = msgspec.structs.replace(before, settings=settings)
+        await ctx.store.write(await _configured(ctx, by, before, after))
+        return True
+
+    return await until_current(change)
 
 
 async def delete(ctx: Context, by: Operator, request: EnvironmentRef) -> None:
@@ -200,10 +225,33 @@ async def _write_new(ctx: Context, by: Operator, environment: Environment) -> No
         raise errors.ProjectNotFound("There is no project with this slug.") from None
 
 
-def _configured(by: Operator, before: Environment, after: Environment, now: int) -> store.ConfigureEnvironment:
+async def _configured(
+    ctx: Context, by: Operator, before: Environment, after: Environment
+) -> store.ConfigureEnvironment:
+    now = int(ctx.clock())
     changed = [
         *changed_fields(before, after, ("settings",)),
         *changed_fields(before.settings, after.settings),
     ]
     event = by.event(before.environment_id, "environment.updated", before.environment_id, now, changed=changed)
-    return store.ConfigureEnvironment(environment=after, events=(event,))
+    write = store.ConfigureEnvironment(environment=after, events=(event,))
+    if after.settings.session_jwt_algorithm == before.settings.session_jwt_algorithm:
+        return write
+    return await _with_signing_keys(ctx, by, write)
+
+
+async def _with_signing_keys(
+    ctx: Context, by: Operator, write: store.ConfigureEnvironment
+) -> store.ConfigureEnvironment:
+    """Setting and keys change in one commit, whoever else makes or rotates keys at that moment.
+
+    Keys are made even where there are none yet: a first key of the old algorithm that another worker is just making
+    then finds its place taken.
+    """
+    active, following = await ctx.signer.fresh_pair(write.environment)
+    environment_id, algorithm = active.environment_id, active.algorithm
+    kids = {"active": active.kid, "next": following.kid}
+    rotated = by.event(
+        environment_id, "signing_keys.rotated", environment_id, active.created_at, algorithm=algorithm, **kids
+    )
+    return msgspec.structs.replace(write, signing_keys=(active, following), events=(*write.events, rotated))

@@ -74,19 +74,18 @@ async def judge(ctx: Context, profile: Profile, token: str, seen: Seen | None = 
     with ctx.tracer.step("verify"):
         claims = tokens.verify(unverified, candidates)
     seen.step = "own token"
-    await _refuse_own(ctx, profile, unverified.kid)
+    if unverified.kid is not None and ids.is_own_form(unverified.kid):
+        await _refuse_own(ctx, profile, unverified.kid)
     seen.step = "conditions"
     conditions.check(claims, profile)
     return claims
 
 
-async def _refuse_own(ctx: Context, profile: Profile, kid: str | None) -> None:
+async def _refuse_own(ctx: Context, profile: Profile, kid: str) -> None:
     """Our own session JWTs log nobody in, unless the profile says that it trusts their environment (security R15).
 
     Else a profile that reaches our published keys by another way would make a session out of a session, for ever.
     """
-    if kid is None or not ids.is_own_form(kid):
-        return
     environment_id = await ctx.store.signing_key_environment(kid)
     trusted = {source.project_id for source in profile.key_sources if isinstance(source, ProjectSource)}
     if environment_id is not None and environment_id not in trusted:

@@ -253,8 +253,9 @@ def _project_problems(ctx: Context, profile: Profile, source: ProjectSource) -> 
         yield f"The issuer of that project's session JWTs is {issuer}, not {profile.issuer}."
     if profile.audience != source.project_id:
         yield f"The audience of that project's session JWTs is {source.project_id}, not {profile.audience}."
-    if session_jwt.ALGORITHM not in profile.algorithms:
-        yield f"Session JWTs are signed with {session_jwt.ALGORITHM}, which the profile does not accept."
+    if not set(session_jwt.ALGORITHMS) & set(profile.algorithms):
+        names = f"{', '.join(session_jwt.ALGORITHMS[:-1])} or {session_jwt.ALGORITHMS[-1]}"
+        yield f"Session JWTs are signed with {names}, none of which the profile accepts."
 
 
 # ---------------------------------------------------------------- shared secrets

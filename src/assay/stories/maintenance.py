@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from assay import store
-from assay.stories import housekeeping
-from assay.stories.housekeeping import Household
+from assay.stories.housekeeping import Household, Housekeeper
 
 _DAY = 86_400
 
@@ -15,7 +14,7 @@ SESSIONS_KEPT_DAYS = 30
 async def maintain(household: Household) -> store.Maintained:
     """Do all that is due, and say what that was. Raises MayNotMaintain and StoreUnavailable."""
     done = await keep_months(household)
-    await housekeeping.forget(household)
+    await Housekeeper(household).forget()
     return done
 
 

@@ -208,9 +208,45 @@ async def shape(ctx: Context, call: Call, view: SessionView) -> Shape:
 
 
 async def grant(
-    ctx: Context, call: Call, opened: Opened, shape: Shape, *, granting_roles: tuple[str, ...] | None = None
+    ctx: Context,
+    call: Call,
+    opened: Opened,
+    shape: Shape,
+    *,
+    granting_roles: tuple[str, ...] | None = None,
+    reuse: bool = False,
 ) -> Granted:
-    """The answer for a session as it was just committed, with a fresh session JWT of this ``shape``."""
+    """The answer for a session as it was just committed, with a session JWT of this ``shape``.
+
+    With ``reuse`` that may be one of the last 30 seconds, if it says the same in all but its times.
+    """
+    return Granted(
+        person=subject_of(opened.view),
+        organization=opened.view.organization,
+        details=details_of(opened.view, shape.roles),
+        session_token=opened.token,
+        session_jwt=await _session_jwt(ctx, call, opened, shape, reuse=reuse),
+        granting_roles=granting_roles,
+    )
+
+
+async def _session_jwt(ctx: Context, call: Call, opened: Opened, shape: Shape, *, reuse: bool) -> str:
+    kid, now = call.caller.signing_kid, ctx.clock()
+    if kid is None:  # the environment's first keys are not made yet
+        return await _sign(ctx, call, opened, shape, int(now))
+    contents = session_jwt.contents(
+        opened.view, call.environment, shape, public_url=ctx.settings.public_url, kid=kid, token=opened.token
+    )
+    recent = ctx.recent_jwts.get(contents, now) if reuse else None
+    if recent is not None:
+        ctx.meter.reused()
+        return recent
+    signed = await _sign(ctx, call, opened, shape, int(now))
+    ctx.recent_jwts.put(contents, signed, int(now))
+    return signed
+
+
+async def _sign(ctx: Context, call: Call, opened: Opened, shape: Shape, now: int) -> str:
     environment = call.environment
     claims = session_jwt.claims(
         opened.view,
@@ -218,13 +254,6 @@ async def grant(
         shape,
         public_url=ctx.settings.public_url,
         sealed_token=ctx.token_seal.seal(environment.environment_id, opened.token),
-        now=int(ctx.clock()),
+        now=now,
     )
-    return Granted(
-        person=subject_of(opened.view),
-        organization=opened.view.organization,
-        details=details_of(opened.view, shape.roles),
-        session_token=opened.token,
-        session_jwt=await ctx.signer.sign(environment, call.caller.signing_kid, claims),
-        granting_roles=granting_roles,
-    )
+    return await ctx.signer.sign(environment, call.caller.signing_kid, claims)

@@ -8,8 +8,8 @@ import msgspec
 
 from assay import errors, ids, store
 from assay.keys.signing import PUBLISHED_AFTER_RETIREMENT
-from assay.model import Caller, Environment, Kind, Project, Secret, SigningKey, Vertical
-from assay.stories import credentials, internal, slugs
+from assay.model import Caller, Environment, Kind, Project, Secret, SessionJwtAlgorithm, SigningKey, Vertical
+from assay.stories import credentials, environments, internal, slugs
 from assay.stories.context import Context, Operator
 
 
@@ -140,11 +140,16 @@ def published_until(key: SigningKey) -> int | None:
     return None if key.retired_at is None else key.retired_at + PUBLISHED_AFTER_RETIREMENT
 
 
-async def rotate_keys(ctx: Context, environment_id: str, *, by: Operator) -> list[SigningKey]:
+async def rotate_keys(
+    ctx: Context, environment_id: str, *, by: Operator, algorithm: SessionJwtAlgorithm | None = None
+) -> list[SigningKey]:
     """The next key signs from now on, and another is made and published (decisions D25).
 
+    With another ``algorithm`` than the environment's, two new keys of that one take the place of both instead.
     Raises ProjectNotFound, NextSigningKeyMissing.
     """
+    if algorithm is not None and await environments.sign_with(ctx, by, environment_id, algorithm):
+        return await ctx.store.signing_keys(environment_id)
     environment = await require_environment(ctx, environment_id)
     event = by.event(environment_id, "signing_keys.rotated", environment_id, int(ctx.clock()))
     try:

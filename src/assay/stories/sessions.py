@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from assay import errors, store
-from assay.model import Member, SessionView, User
+from assay.model import Member, Session, SessionView, User
 from assay.rules import claims as custom_claims
 from assay.rules import permissions, session_ids, session_jwt
 from assay.stories import authority, members, opening
@@ -59,7 +59,7 @@ class UserSessionsRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def authenticate(ctx: Context, call: Call, request: AuthenticateRequest) -> Granted:
-    """The live session that the token or JWT opens, extended and given claims as asked, with a fresh JWT.
+    """The live session that the token or JWT opens, extended and given claims as asked, with a JWT that says so.
 
     Raises InvalidSessionDurationMinutes, ReservedClaims, StytchClaims, NoSessionArguments, TooManySessionArguments,
     CustomClaimsTooLarge, as :func:`opening.open_session`, and when an authorization check fails
@@ -147,20 +147,33 @@ async def _details(ctx: Context, call: Call, views: list[SessionView]) -> list[S
 async def _access(
     ctx: Context, call: Call, request: AuthenticateRequest, opened: Opened, granting: tuple[str, ...] | None
 ) -> Granted:
-    """One conditional write decides this access against a revoke. Raises store.Stale when the revoke was first."""
+    """The session after this access. Raises store.Stale when somebody changed or revoked it first."""
     now = int(ctx.clock())
     before = opened.view.session
     after = opening.extended(before, request.session_duration_minutes, request.session_custom_claims, now)
     view = msgspec.structs.replace(opened.view, session=after)
     shape = await opening.shape(ctx, call, view)
+    if request.session_duration_minutes is None and request.session_custom_claims is None:
+        # Nothing to write: that the session was live when it was read decides this access against a revoke. Reading
+        # the body may have taken long since the caller was recognized, so the secret is looked at again (D29).
+        await opening.require_secret(ctx, call)
+        ctx.last_access.note(before.number, now)
+    else:
+        await _change(ctx, call, request, before, after)
+    opened = Opened(view=view, token=opened.token)
+    return await opening.grant(ctx, call, opened, shape, granting_roles=granting, reuse=True)
+
+
+async def _change(ctx: Context, call: Call, request: AuthenticateRequest, before: Session, after: Session) -> None:
+    """One conditional write decides the change against all others and a revoke. Raises store.Stale when it lost."""
     changed = [
         name
         for name, value in (("duration", request.session_duration_minutes), ("claims", request.session_custom_claims))
         if value is not None
     ]
-    session_id = session_ids.session_id(before)
-    event = call.event(now, "session.changed", session_id, changed=changed)
-    # Claims are merged into what was read, so that must still be current; a mere access minds no other change.
+    now = int(ctx.clock())
+    event = call.event(now, "session.changed", session_ids.session_id(before), changed=changed)
+    # Claims are merged into what was read, so that must still be current; another end of it minds no other change.
     merging = request.session_custom_claims is not None
     write = store.UpdateSession(
         number=before.number,
@@ -169,10 +182,9 @@ async def _access(
         expires_at=after.expires_at if request.session_duration_minutes is not None else None,
         custom_claims=after.custom_claims if merging else None,
         guard=store.Guard(environment_id=before.environment_id, secret_id=call.caller.secret.secret_id, now=now),
-        events=(event,) if changed else (),
+        events=(event,),
     )
     await ctx.store.write(write)
-    return await opening.grant(ctx, call, Opened(view=view, token=opened.token), shape, granting_roles=granting)
 
 
 async def _authorization(

@@ -226,12 +226,15 @@ async def _view(ctx: Context, environment: Environment, session_token: str) -> S
 
 
 async def _touch(ctx: Context, view: SessionView, now: int) -> None:
-    """Note that the session is in use. If that is lost to somebody who ends it, the next request tells."""
+    """Note that the session is in use. If that is lost to somebody who ends it, the next request tells.
+
+    While nothing can be written, operators still see what is wrong, until they would have been idle too long.
+    """
     call = await internal.caller(ctx, "")
     guard = store.Guard(environment_id=view.session.environment_id, secret_id=call.caller.secret.secret_id, now=now)
     try:
         await ctx.store.write(store.UpdateSession(number=view.session.number, last_accessed_at=now, guard=guard))
-    except store.Stale:
+    except (store.Stale, errors.StoreUnavailable):
         return
 
 

@@ -22,6 +22,7 @@ class Environment(msgspec.Struct, kw_only=True):
     name: str
     # Assay is no OAuth client, so nobody calls it back.
     oauth_callback_id: str = ""
+    session_jwt_algorithm: model.SessionJwtAlgorithm
     cross_org_passwords_enabled: bool
     user_impersonation_enabled: bool
     zero_downtime_session_migration_url: str

@@ -92,6 +92,11 @@ FIELDS: dict[str, Field] = {
     "project_slug": Field("The project.", "acme-shop"),
     "environment_slug": Field("The environment of the project.", "production"),
     "vertical": Field("B2B projects have organizations and members, CONSUMER projects users.", "B2B"),
+    "session_jwt_algorithm": Field(
+        "What session JWTs are signed with; the local checks of the official SDKs take RS256 alone. Another one makes"
+        " new keys, and the old ones stay published for 30 days.",
+        "RS256",
+    ),
     "secret_id": Field("The secret's id.", f"secret-test-{_UUID}"),
     "issuer": Field("What the `iss` claim must be.", "https://issuer.example"),
     "audience": Field("What the `aud` claim must hold.", "assay"),

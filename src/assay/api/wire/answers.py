@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -52,6 +53,7 @@ def encode(answer: Answered) -> bytes:
     return _encoder.encode(answer)
 
 
+@lru_cache(maxsize=4096)  # an answer holds about ten times, and the answers of one second mostly the same ones
 def time(seconds: int) -> datetime:
     """Seconds since the epoch as a time that is written as RFC 3339, UTC, to the second."""
     return datetime.fromtimestamp(seconds, UTC)

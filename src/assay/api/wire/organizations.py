@@ -116,6 +116,7 @@ def organization(record: model.Organization) -> Organization:
 
 def member(record: model.Member) -> Member:
     """The stored member as callers see it; no address is the empty string (decisions D20)."""
+    roles = authority.roles_of(record)
     return Member(
         organization_id=record.organization_id,
         member_id=record.member_id,
@@ -124,9 +125,9 @@ def member(record: model.Member) -> Member:
         email_address_verified=record.email_verified,
         status=record.status,
         name=record.name,
-        is_admin=authority.is_admin(record),
+        is_admin=authority.is_admin(roles),
         is_breakglass=record.is_breakglass,
-        roles=tuple(Role(role_id) for role_id in authority.roles_of(record)),
+        roles=tuple([Role(role_id) for role_id in roles]),
         mfa_enrolled=record.mfa_enrolled,
         mfa_phone_number=record.mfa_phone_number,
         default_mfa_method=record.default_mfa_method,

@@ -152,17 +152,43 @@ class Revoked(Answer, kw_only=True):
 
 def member_attested(granted: Granted, request_id: str) -> MemberAttested:
     """Answer to an attest of a B2B project."""
-    return MemberAttested(request_id=request_id, member_id=_member(granted).member_id, **_member_login(granted))
+    member = _member(granted)
+    return MemberAttested(
+        request_id=request_id,
+        member_id=member.member_id,
+        member_session=member_session(_details(granted)),
+        session_token=granted.session_token,
+        session_jwt=granted.session_jwt,
+        member=organizations.member(member),
+        organization=organizations.organization(_organization(granted)),
+    )
 
 
 def member_authenticated(granted: Granted, request_id: str) -> MemberAuthenticated:
     """Answer to an authenticate of a B2B project."""
-    return MemberAuthenticated(request_id=request_id, verdict=_verdict(granted), **_member_login(granted))
+    return MemberAuthenticated(
+        request_id=request_id,
+        member_session=member_session(_details(granted)),
+        session_token=granted.session_token,
+        session_jwt=granted.session_jwt,
+        member=organizations.member(_member(granted)),
+        organization=organizations.organization(_organization(granted)),
+        verdict=_verdict(granted),
+    )
 
 
 def member_exchanged(granted: Granted, request_id: str) -> MemberExchanged:
     """Answer to an exchange; it always logs in, so nothing is asked for (decisions D22)."""
-    return MemberExchanged(request_id=request_id, member_id=_member(granted).member_id, **_member_login(granted))
+    member = _member(granted)
+    return MemberExchanged(
+        request_id=request_id,
+        member_id=member.member_id,
+        member_session=member_session(_details(granted)),
+        session_token=granted.session_token,
+        session_jwt=granted.session_jwt,
+        member=organizations.member(member),
+        organization=organizations.organization(_organization(granted)),
+    )
 
 
 def member_sessions(found: list[SessionDetails], request_id: str) -> MemberSessions:
@@ -213,30 +239,29 @@ def member_session(details: SessionDetails) -> MemberSession:
         member_id=session.subject_id,
         organization_id=session.organization_id or "",
         organization_slug=details.organization_slug or "",
-        **_common(details),
+        started_at=time(session.started_at),
+        last_accessed_at=time(session.last_accessed_at),
+        expires_at=time(session.expires_at),
+        authentication_factors=tuple([_factor(factor) for factor in session.factors]),
+        roles=details.roles,
+        custom_claims=session.custom_claims,
     )
 
 
 def user_session(details: SessionDetails) -> Session:
     """A user's session object."""
+    session = details.session
     return Session(
         session_id=details.session_id,
-        user_id=details.session.subject_id,
+        user_id=session.subject_id,
         attributes=Attributes(),
-        **_common(details),
+        started_at=time(session.started_at),
+        last_accessed_at=time(session.last_accessed_at),
+        expires_at=time(session.expires_at),
+        authentication_factors=tuple([_factor(factor) for factor in session.factors]),
+        roles=details.roles,
+        custom_claims=session.custom_claims,
     )
-
-
-def _common(details: SessionDetails) -> dict[str, Any]:
-    session = details.session
-    return {
-        "started_at": time(session.started_at),
-        "last_accessed_at": time(session.last_accessed_at),
-        "expires_at": time(session.expires_at),
-        "authentication_factors": tuple(map(_factor, session.factors)),
-        "roles": details.roles,
-        "custom_claims": session.custom_claims,
-    }
 
 
 def _factor(factor: model.Factor) -> AuthenticationFactor:
@@ -248,17 +273,10 @@ def _factor(factor: model.Factor) -> AuthenticationFactor:
     )
 
 
-def _member_login(granted: Granted) -> dict[str, Any]:
-    organization = granted.organization
-    if organization is None:
+def _organization(granted: Granted) -> model.Organization:
+    if granted.organization is None:
         raise TypeError("a member's login has an organization")
-    return {
-        "member_session": member_session(_details(granted)),
-        "session_token": granted.session_token,
-        "session_jwt": granted.session_jwt,
-        "member": organizations.member(_member(granted)),
-        "organization": organizations.organization(organization),
-    }
+    return granted.organization
 
 
 def _member(granted: Granted) -> model.Member:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+import msgspec
+
 from assay import errors
 from assay.dashboard.page import Answer, Page
 from assay.dashboard.pages.environments import reference
 from assay.dashboard.table import Row, get, post
-from assay.model import PublicToken, Secret
-from assay.stories import projects, public_tokens
+from assay.model import PublicToken, Secret, SessionJwtAlgorithm
+from assay.stories import environments, projects, public_tokens
+from assay.stories.environments import EnvironmentUpdate
 from assay.stories.public_tokens import PublicTokenRef
 
 _HERE = "{project_slug}/{environment_slug}/keys"
@@ -24,6 +29,7 @@ async def show(page: Page) -> Answer:
         revoked=[each for each in reversed(secrets) if each.revoked_at is not None],
         tokens=tokens,
         signing=[(each, projects.published_until(each)) for each in reversed(signing)],
+        algorithms=[(each, each) for each in get_args(SessionJwtAlgorithm)],
     )
 
 
@@ -82,6 +88,27 @@ async def rotate(page: Page) -> Answer:
     return page.redirect(page.within("keys"), "The next signing key signs from now on, and another one is published.")
 
 
+async def choose_algorithm(page: Page) -> Answer:
+    """Session JWTs are signed with the chosen algorithm from now on."""
+    here, chosen = reference(page), _algorithm(page)
+    changed = chosen != page.environment.settings.session_jwt_algorithm
+    wanted = EnvironmentUpdate(
+        project_slug=here.project_slug, environment_slug=here.environment_slug, session_jwt_algorithm=chosen
+    )
+    await environments.update(page.ctx, page.by, wanted)
+    told = f"Session JWTs are signed with {chosen} from now on." if changed else "Nothing was changed."
+    return page.redirect(page.within("keys"), told)
+
+
+def _algorithm(page: Page) -> SessionJwtAlgorithm:
+    """The algorithm that the form names. Raises InvalidEnvironmentSetting for one that it does not offer."""
+    try:
+        chosen: SessionJwtAlgorithm = msgspec.convert(page.form.text("algorithm"), SessionJwtAlgorithm)
+    except msgspec.ValidationError:
+        raise errors.InvalidEnvironmentSetting("There is no such algorithm of session JWTs.") from None
+    return chosen
+
+
 def _live_secret(page: Page, secrets: list[Secret]) -> Secret:
     """The live secret of this environment that the path names. Raises SecretNotFound."""
     secret_id = page.parameters["secret_id"]
@@ -114,4 +141,5 @@ PAGES: tuple[Row, ...] = (
     post(f"{_HERE}/public-tokens/{{public_token}}", delete_public_token),
     get(f"{_HERE}/rotate", ask_rotate, "keys", role="editor"),
     post(f"{_HERE}/rotate", rotate),
+    post(f"{_HERE}/algorithm", choose_algorithm),
 )

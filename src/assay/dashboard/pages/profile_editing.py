@@ -9,12 +9,14 @@ from assay import errors
 from assay.dashboard import profile_faults, profile_form
 from assay.dashboard.page import Answer, Page
 from assay.dashboard.profile_form import MOST_ROWS, FormFaults, ProfileForm
-from assay.dashboard.table import Row, get, post
+from assay.dashboard.table import IN_ENVIRONMENT, Row, get, post
 from assay.model import Profile
 from assay.stories import presets, profiles
 from assay.stories.profiles import ProfileCreate, ProfileReview
 
-_HERE = "{project_slug}/{environment_slug}/profiles"
+_HERE = f"{IN_ENVIRONMENT}profiles"
+_NEW = "new-profile"
+"""Not below ``profiles``: an operator may choose any word as the id of a profile (decisions D1), ``new`` too."""
 _SETTING = "setting_"
 _OK = 200
 _NAMED_SETTING = re.compile(r"\bsetting (\w+)")
@@ -169,9 +171,9 @@ def _render(page: Page, form: ProfileForm, status: int = _OK, **values: Any) -> 
         "preset": presets.show_preset(preset) if preset else None,
         "most_rows": MOST_ROWS,
         "algorithms": profiles.algorithms(),
-        "check": page.within("profiles", *((profile.profile_id,) if profile else ()), "check"),
+        "check": page.within("profiles", profile.profile_id, "check") if profile else page.within(_NEW, "check"),
         "back": page.within("profiles", *((profile.profile_id,) if profile else ())),
-        "action": page.within("profiles", *((profile.profile_id, "edit") if profile else ("new",))),
+        "action": page.within("profiles", profile.profile_id, "edit") if profile else page.within(_NEW),
     }
     known["refused"] = status != _OK and "setting_faults" not in values
     known["faults"] = profile_faults.of_problems(values.get("problems", ()), form) | values.pop("faults", {})
@@ -179,9 +181,9 @@ def _render(page: Page, form: ProfileForm, status: int = _OK, **values: Any) -> 
 
 
 PAGES: tuple[Row, ...] = (
-    get(f"{_HERE}/new", new, "profiles", role="editor"),
-    post(f"{_HERE}/new", save_new),
-    post(f"{_HERE}/check", check_new),
+    get(f"{IN_ENVIRONMENT}{_NEW}", new, "profiles", role="editor"),
+    post(f"{IN_ENVIRONMENT}{_NEW}", save_new),
+    post(f"{IN_ENVIRONMENT}{_NEW}/check", check_new),
     get(f"{_HERE}/{{profile_id}}/edit", edit, "profiles", role="editor"),
     post(f"{_HERE}/{{profile_id}}/edit", save),
     post(f"{_HERE}/{{profile_id}}/check", check_change),

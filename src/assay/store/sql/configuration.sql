@@ -39,3 +39,7 @@ select {jwt_template} from jwt_templates where environment_id = :environment_id 
 -- redirect_urls
 -- The redirect URLs of an environment, in the order of its list.
 select {redirect_url} from redirect_urls where environment_id = :environment_id order by position
+
+-- configuration_version
+-- How often anything that configures any environment has changed; triggers count (see the migration).
+select version from configuration_version

@@ -52,6 +52,27 @@ and case sessions.subject_kind
         select 1 from users u where u.user_id = sessions.subject_id and u.environment_id = :environment_id)
 end
 
+-- note_access
+-- When a session was last used; never an earlier time than the one that stands there.
+update sessions set last_accessed_at = :accessed_at where number = :number and last_accessed_at < :accessed_at
+
+-- ended_sessions
+-- How many of the next sessions in the order of numbers were looked at, the last number, and how many ended long ago.
+select count(*), max(number), coalesce(sum(case when {ended_long_ago} then 1 else 0 end), 0)
+from (
+    select number, expires_at, revoked_at from sessions
+    where number > :after_number and number < :before order by number limit :look) s
+
+-- forget_sessions
+-- Some of the sessions within two numbers that ended long ago.
+delete from sessions where number in (
+    select number from sessions
+    where number > :after_number and number <= :upto and {ended_long_ago} order by number limit :limit)
+
+-- ended_long_ago
+-- Whether a session expired, or was revoked, before a time.
+(expires_at < :ended_before or revoked_at < :ended_before)
+
 -- revoke_session
 -- End one session that is live.
 update sessions set revoked_at = :revoked_at

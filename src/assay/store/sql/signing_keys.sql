@@ -7,6 +7,11 @@ insert into signing_keys ({signing_key}) values ({:signing_key})
 update signing_keys set state = 'retired', retired_at = :rotated_at
 where environment_id = :environment_id and state = 'active'
 
+-- retire_signing_keys
+-- The active key and the next one sign no more, and stay published for a while.
+update signing_keys set state = 'retired', retired_at = :rotated_at
+where environment_id = :environment_id and state in ('active', 'next')
+
 -- promote_signing_key
 -- The next key signs from now on; changes nothing when another rotation has promoted it.
 update signing_keys set state = 'active', activated_at = :rotated_at

@@ -78,6 +78,8 @@ ENVIRONMENT = Section(
 )
 
 _SETTINGS = {
+    "session_jwt_algorithm": "What session JWTs are signed with. Another one makes new keys; the old ones stay"
+    " published for 30 days. The local checks of the official SDKs take RS256 alone.",
     "cross_org_passwords_enabled": "One password for all organizations of a member.",
     "user_impersonation_enabled": "Whether operators may act as somebody else.",
     "zero_downtime_session_migration_url": "Where sessions of another system are looked up.",
@@ -94,10 +96,16 @@ _FORMS: dict[type, KeyForm] = {bool: "boolean", int: "integer", str: "text"}
 SETTINGS = Section(
     "settings",
     f"[{_ENVIRONMENT}.settings]",
-    "Settings of the environment. A key that is left out has its default. They are kept for your tools:"
-    " none of them changes what Assay does.",
+    "Settings of the environment. A key that is left out has its default. All but session_jwt_algorithm are kept for"
+    " your tools: they do not change what Assay does.",
     tuple(
-        Key(field.name, _FORMS[type(field.default)], _SETTINGS[field.name], default=field.default)
+        Key(
+            field.name,
+            _FORMS[type(field.default)],
+            _SETTINGS[field.name],
+            default=field.default,
+            choices=get_args(field.type),
+        )
         for field in msgspec.structs.fields(EnvironmentSettings)
     ),
 )

@@ -1,0 +1,1 @@
+"""What measures speed: ``make bench``, never part of the tests. docs/explanation/performance.md says how to read it."""

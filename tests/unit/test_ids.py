@@ -1,0 +1,27 @@
+"""Ids that requests and records carry."""
+
+from __future__ import annotations
+
+import uuid
+
+from assay import ids
+
+
+def test_a_random_uuid_is_of_version_4_and_never_the_same() -> None:
+    made = {ids.random_uuid() for _ in range(1000)}
+    assert len(made) == 1000
+    for text in made:
+        read = uuid.UUID(text)
+        assert (str(read), read.version, read.variant) == (text, 4, uuid.RFC_4122)
+
+
+def test_all_its_other_bits_are_random() -> None:
+    made = [uuid.UUID(ids.random_uuid()).int for _ in range(1000)]
+    ever, always = 0, (1 << 128) - 1
+    for value in made:
+        ever |= value
+        always &= value
+    assert (ever, always) == (
+        uuid.UUID("ffffffff-ffff-4fff-bfff-ffffffffffff").int,
+        uuid.UUID("00000000-0000-4000-8000-000000000000").int,
+    )
