@@ -17,7 +17,7 @@ FLOORS = {
     "world": ("keys", "store", "config", "observing"),
     "stories": ("stories",),
     "edges": ("api", "dashboard"),
-    "roof": ("app", "cli", "demo", "first_operator", "front", "logs", "metrics", "serving", "tls"),
+    "roof": ("app", "cli", "demo", "first_operator", "front", "logs", "metrics", "months", "serving", "tls"),
 }
 MAY_IMPORT = {
     "words": {"words"},
