@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the tests use besides Python: curl and openssl (the README's and tutorial's own commands), Node with npm (the
-# official Node SDK) and Chromium (the dashboard). Whatever is missing is installed from Debian, or named.
+# official Node SDK), Chromium (the dashboard) and pgbouncer (the PostgreSQL store behind a pooler; its tests are skipped
+# without it). Whatever is missing is installed from Debian, or named.
 set -euo pipefail
 
 missing=()
@@ -10,6 +11,10 @@ if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versi
   missing+=(nodejs npm)
 fi
 command -v chromium >/dev/null || missing+=(chromium)
+# Not worth failing for; it lies in sbin, which is not on everybody's path.
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -x /usr/sbin/pgbouncer ]; then
+  missing+=(pgbouncer)
+fi
 
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

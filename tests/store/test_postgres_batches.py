@@ -1,4 +1,4 @@
-"""Hot writes of one transaction, done together: what becomes of each is what becomes of it when all are done in turn."""
+"""Hot writes of one transaction, done together: of each becomes what becomes of it when all are done in turn."""
 
 from __future__ import annotations
 
@@ -9,23 +9,30 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from assay.model import Attempt, Event, Session
+from assay.model import Attempt, Event, ReplayMark, Session
 from assay.store import (
     Conflict,
     CreateMember,
+    CreateOrganization,
     CreateProfile,
+    CreateUser,
     DeleteProfile,
     RecordAttempt,
     RevokeSession,
     RevokeSessionsOf,
+    StartSession,
     Store,
+    UpdateSession,
     Write,
+    postgres_batches,
+    postgres_plans,
 )
 from assay.store.opening import open_store
+from assay.store.postgres_connections import Connection
 from tests import postgres, records
 from tests.records import NOW
 from tests.store import contents
-from tests.store.conftest import ON_POSTGRES, Tenant, populate
+from tests.store.conftest import ON_POSTGRES, Tenant
 
 pytestmark = ON_POSTGRES
 
@@ -33,10 +40,14 @@ Outcomes = list[str | None]
 
 
 class Case(NamedTuple):
-    """Writes of one tick, and what becomes of each: None, Stale, or the key of a Conflict."""
+    """Writes of one tick, and what becomes of each: None, Stale, or the key of a Conflict.
+
+    ``by_steps`` are so many hot ones of them that can only be done one by one.
+    """
 
     writes: Callable[[Tenant, Session], list[Write]]
     outcomes: Outcomes
+    by_steps: int = 0
 
 
 def _start(it: Tenant, **changes: object) -> Write:
@@ -143,6 +154,7 @@ CASES: dict[str, Case] = {
             _start(it, replay=records.replay_mark(it.secret)),
         ],
         ["session_number", None],
+        by_steps=2,
     ),
     "a session that is started, changed, looked at and revoked": Case(
         _started_and_changed, ["Stale", None, None, None, None, "Stale"]
@@ -242,20 +254,22 @@ CASES: dict[str, Case] = {
     "text with a NUL, in a column and in JSON": Case(
         lambda it, session: [
             _start(it),
+            _start(it),
             _attempt(it, attempt=records.attempt(it.id, subject="a\x00b", details={"c\x00": "\x00"})),
             _update(it, session, custom_claims={"\\u0000": "\x00"}),
-            _start(it),
         ],
         [None] * 4,
+        by_steps=2,
     ),
     "what is no text, or no number that a column holds": Case(
         lambda it, _: [
             _start(it),
+            _start(it),
             _attempt(it, attempt=records.attempt(it.id, subject="\ud800")),
             _attempt(it, attempt=records.attempt(it.id, milliseconds=1 << 63)),
-            _start(it),
         ],
-        [None, "ValueError", "ValueError", None],
+        [None, None, "ValueError", "ValueError"],
+        by_steps=2,
     ),
     "an attempt in an environment that is gone": Case(
         lambda it, _: [_attempt(it), RecordAttempt(attempt=records.attempt("project-test-0"))], [None, None]
@@ -282,24 +296,24 @@ async def _outcomes(store: Store, writes: Sequence[Write]) -> Outcomes:
 
 
 class Left(NamedTuple):
-    """What a store holds. Attempts and events get their numbers in another order."""
+    """What a store holds. Attempts and events may have got their numbers in another order."""
 
     rows: contents.Rows
-    attempts: list[Attempt]
-    events: list[Event]
+    attempts: list[str]
+    events: list[str]
 
 
 async def _left(store: Store, address: str, environment_id: str) -> Left:
     return Left(
         contents.everything(address, leave_out=("attempts", "events", "schema_migrations")),
-        await store.attempts(environment_id, 100),
-        await store.events(None, 100),
+        sorted(map(repr, await store.attempts(environment_id, 100))),
+        sorted(map(repr, await store.events(None, 100))),
     )
 
 
 @pytest.fixture
-async def other(tenant: Tenant, session: Session) -> AsyncIterator[tuple[Store, str]]:
-    """A store with the same in it, and its address."""
+async def twin() -> AsyncIterator[tuple[Store, str]]:
+    """Another store, of another database, and its address."""
     address = postgres.migrated()
     opened = await open_store(address)
     yield opened, address
@@ -307,9 +321,124 @@ async def other(tenant: Tenant, session: Session) -> AsyncIterator[tuple[Store, 
     postgres.drop(address)
 
 
-async def _fill(store: Store, tenant: Tenant, session: Session) -> None:
+async def _filled(*stores: Store) -> tuple[Tenant, Session]:
+    """The same tenant in each of the stores, and a live session of its member."""
     project = records.new_project("acme")
-    environment = replace(project.environments[1], environment_id=tenant.id)
-    await store.write(replace(project, environments=(environment,), secrets=(tenant.secret,), public_tokens=()))
-    await populate(store, tenant)
-    await store.write(records.start(session, tenant.secret))
+    environment, secret = project.environments[1], project.secrets[1]
+    organization = records.organization(environment.environment_id)
+    made = Tenant(
+        environment=environment,
+        secret=secret,
+        profile=records.profile(environment.environment_id),
+        organization=organization,
+        member=records.member(organization),
+        user=records.user(environment.environment_id),
+    )
+    session = records.session(made.member)
+    for store in stores:
+        await store.write(project)
+        await store.write(CreateProfile(profile=made.profile))
+        await store.write(CreateOrganization(organization=organization))
+        await store.write(CreateMember(member=made.member))
+        await store.write(CreateUser(user=made.user))
+        await store.write(records.start(session, secret))
+    return made, session
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+async def test_writes_done_together_have_the_outcome_and_leave_what_they_do_one_by_one(
+    store: Store, address: str, twin: tuple[Store, str], monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    tenant, session = await _filled(store, twin[0])
+    writes = case.writes(tenant, session)
+    assert await _outcomes(store, writes) == case.outcomes
+    monkeypatch.setattr(postgres_batches, "hot", lambda _write: None)
+    assert await _outcomes(twin[0], writes) == case.outcomes
+    assert await _left(store, address, tenant.id) == await _left(*twin, tenant.id)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+async def test_hot_writes_are_done_one_by_one_only_where_it_must_be(
+    store: Store, monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    tenant, session = await _filled(store)
+    alone: list[type[Write]] = []
+
+    async def carry_out(connection: Connection, write: Write) -> None:
+        alone.append(type(write))
+        await postgres_plans.run(connection, postgres_plans.plan(write))
+
+    monkeypatch.setattr(postgres_plans, "carry_out", carry_out)
+    assert await _outcomes(store, case.writes(tenant, session)) == case.outcomes
+    hot = (StartSession, UpdateSession, RevokeSession, RecordAttempt)
+    assert sum(issubclass(kind, hot) for kind in alone) == case.by_steps
+
+
+async def test_attempts_and_events_are_numbered_in_the_order_of_their_writes(store: Store, tenant: Tenant) -> None:
+    def attempt(number: int) -> Attempt:
+        return records.attempt(tenant.id, reason=str(number))
+
+    def event(number: int, part: str) -> Event:
+        return records.event(tenant.id, target=f"{number}{part}")
+
+    writes = [
+        records.start(
+            records.session(tenant.member),
+            tenant.secret,
+            attempt=attempt(number),
+            events=(event(number, "a"), event(number, "b")),
+        )
+        if number % 3
+        else RecordAttempt(attempt=attempt(number))
+        for number in range(40)
+    ]
+    assert await _outcomes(store, writes) == [None] * 40
+    assert [int(one.reason) for one in await store.attempts(tenant.id, 100)] == list(range(39, -1, -1))
+    expected = [f"{number}{part}" for number in range(40) if number % 3 for part in "ab"]
+    assert [one.target for one in await store.events(tenant.id, 100)][: len(expected)] == expected[::-1]
+
+
+async def test_a_batch_works_where_each_transaction_has_another_connection(address: str) -> None:
+    """As behind a pooler, which keeps no prepared statement and no setting of a session."""
+    store = await open_store(f"{address}?pgbouncer=1")
+    try:
+        tenant, session = await _filled(store)
+        case = CASES["all kinds, and one mark"]
+        assert await _outcomes(store, case.writes(tenant, session)) == case.outcomes
+    finally:
+        await store.close()
+
+
+async def test_a_mark_that_another_process_makes_meanwhile_wins(store: Store, second: Store, tenant: Tenant) -> None:
+    """Both batches are on their way at once, and each of them uses all the tokens, in an order of its own."""
+    marks = [records.replay_mark(tenant.secret, mark=str(number)) for number in range(40)]
+    first = asyncio.create_task(_outcomes(store, [_start(tenant, replay=one) for one in marks]))
+    other = asyncio.create_task(_outcomes(second, [_start(tenant, replay=one) for one in reversed(marks)]))
+    outcomes = zip(await first, reversed(await other), strict=True)
+    assert all(sorted(map(str, pair)) == ["None", "replay_mark"] for pair in outcomes)
+    found = await store.sessions_of(tenant.id, "member", tenant.member.member_id, NOW)
+    assert len(found) == len(await store.attempts(tenant.id, 100)) == len(marks)
+
+
+async def test_sessions_changed_and_revoked_by_two_processes_at_once_are_left_in_one_order(
+    store: Store, second: Store, tenant: Tenant
+) -> None:
+    sessions = [records.session(tenant.member) for _ in range(40)]
+    assert await _outcomes(store, [records.start(one, tenant.secret) for one in sessions]) == [None] * 40
+    changes = [_update(tenant, one, token_hash=b"n" * 32, replay=_mark(tenant, one)) for one in sessions]
+    changed, revoked = await asyncio.gather(
+        _outcomes(store, changes), _outcomes(second, [_revoke(tenant, one) for one in reversed(sessions)])
+    )
+    assert revoked == [None] * 40
+    assert set(changed) <= {None, "Stale"}
+    for one, outcome in zip(sessions, changed, strict=True):
+        view = await second.session(tenant.id, one.number)
+        assert view is not None
+        assert view.session.revoked_at == NOW
+        assert (view.session.revision == 2) == (outcome is None)
+        mark = await second.replay_mark(tenant.id, tenant.profile.profile_id, str(one.number))
+        assert (mark is not None) == (outcome is None)
+
+
+def _mark(it: Tenant, session: Session) -> ReplayMark:
+    return records.replay_mark(it.secret, mark=str(session.number))

@@ -35,12 +35,15 @@ class Migrated(NamedTuple):
     months: tuple[str, ...] = ()
 
 
-async def migrate(url: str) -> Migrated:
-    """Bring the schema of the store at this address up to date. Raises SchemaTooNew and StoreFault."""
+async def migrate(url: str, grant_to: str | None = None) -> Migrated:
+    """Bring the schema of the store at this address up to date, and give a user of servers its rights.
+
+    Raises SchemaTooNew and StoreFault.
+    """
     if is_postgres(url):
         from assay.store import postgres_schema  # noqa: PLC0415 - only what is opened is imported
 
-        return await postgres_schema.migrate(url)
+        return await postgres_schema.migrate(url, grant_to=grant_to)
     store = await open_store(url)
     try:
         return Migrated(await store.schema())

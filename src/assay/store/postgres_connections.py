@@ -257,14 +257,26 @@ class Connections:
         self._waiting.append(waiting)
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                connection = await waiting
+                await asyncio.wait({waiting})
         except TimeoutError:
+            if not waiting.cancel():  # unless it came in this very moment
+                return await self._taken(waiting.result())
             raise errors.StoreUnavailable(detail="waiting for a connection: all of them are in use") from None
         except asyncio.CancelledError:
-            if waiting.done() and not waiting.cancelled() and (handed := waiting.result()) is not None:
-                self.give_back(handed)
+            if not waiting.cancel():
+                self._pass_on(waiting.result())
             raise
-        return await self.take() if connection is None else connection
+        return await self._taken(waiting.result())
+
+    async def _taken(self, handed: Connection | None) -> Connection:
+        return await self.take() if handed is None else handed
+
+    def _pass_on(self, handed: Connection | None) -> None:
+        """Whoever waited for this has been cancelled."""
+        if handed is None:
+            self._hand_over(None)
+        else:
+            self.give_back(handed)
 
     def _hand_over(self, connection: Connection | None) -> bool:
         """Give it, or (None) the right to make one, to whoever has waited longest. False when nobody waits."""

@@ -7,9 +7,14 @@ a table at once, or make believe that the schema is another one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from assay.store.opening import StoreFault
+from assay.store.postgres_connections import Connection
+
 OWNER, SERVER = "assay_owner", "assay_server"
+SEQUENCE = "records_number"
 
 _ALL = "select, insert, update, delete"
 _NEVER_CHANGED = "select, insert, delete"
@@ -46,52 +51,46 @@ GRANTS: Mapping[str, str] = {
 }
 """What servers may do to each table; months of sessions and attempts need no rights of their own."""
 
-_SCRIPT = """\
--- The users of Assay's database. Run it in that database as one who may make roles and grant rights, before the first
--- `assay migrate` and again after each; it changes nothing that is as it should be. Then give both a way to sign in,
--- such as \\password {owner} in psql.
+SCRIPT = f"""\
+-- The users of Assay's database. Run it once in that database, as one who may make roles; it changes nothing that is as
+-- it should be. Then give both a way to sign in, such as \\password {OWNER} in psql, and as the owner run
+--     assay migrate --grant-to {SERVER}
 do $$
 declare
-    granted record;
     here text := current_schema();
 begin
-    if not exists (select from pg_roles where rolname = '{owner}') then
-        create role {owner} login;
+    if not exists (select from pg_roles where rolname = '{OWNER}') then
+        create role {OWNER} login;
     end if;
-    if not exists (select from pg_roles where rolname = '{server}') then
-        create role {server} login;
+    if not exists (select from pg_roles where rolname = '{SERVER}') then
+        create role {SERVER} login;
     end if;
     execute format('revoke create on schema %I from public', here);
-    execute format('grant usage, create on schema %I to {owner}', here);
-    execute format('grant usage on schema %I to {server}', here);
-
-    -- Tables that a later migration makes are in use before this is run again.
-    execute format('alter default privileges for role {owner} in schema %I grant {all} on tables to {server}', here);
-    execute format('alter default privileges for role {owner} in schema %I grant select, usage on sequences to {server}',
-        here);
-
-    for granted in
-        select name, rights from (values
-{rows}
-        ) g (name, rights)
-        where to_regclass(name) is not null
-    loop
-        execute format('revoke all on table %I from {server}', granted.name);
-        execute format('grant %s on table %I to {server}', granted.rights, granted.name);
-    end loop;
-    if to_regclass('records_number') is not null then
-        grant select, usage on sequence records_number to {server};
-    end if;
+    execute format('grant usage, create on schema %I to {OWNER}', here);
+    execute format('grant usage on schema %I to {SERVER}', here);
 end
 $$;
 
 -- To let servers maintain the months of sessions and attempts by themselves, which makes their user as good as the
 -- owner. Without it, run `assay maintain` each day as the owner.
--- grant {owner} to {server};
-"""
+-- grant {OWNER} to {SERVER};
+"""  # noqa: S608 - put together out of constants
+
+_ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
-def script() -> str:
-    """SQL that makes both users and grants their rights."""
-    rows = ",\n".join(f"            ('{table}', '{rights}')" for table, rights in GRANTS.items())
-    return _SCRIPT.format(owner=OWNER, server=SERVER, all=_ALL, rows=rows)
+async def grant(connection: Connection, role: str) -> None:
+    """Give a role the rights of servers, and take all others to these tables from it.
+
+    In the transaction of a migration, so that new tables are open to servers when they see them. Raises StoreFault.
+    """
+    there = "select 1 from pg_roles where rolname = $1"
+    if not _ROLE.fullmatch(role) or not await connection.fetch(there, role):
+        raise StoreFault(
+            "--grant-to must name a user of the database that is there, in small letters, digits and _;"
+            " assay migrate --roles-sql prints how to make one"
+        )
+    for table, rights in GRANTS.items():
+        await connection.execute(f'revoke all on table {table} from "{role}"')
+        await connection.execute(f'grant {rights} on table {table} to "{role}"')
+    await connection.execute(f'grant select, usage on sequence {SEQUENCE} to "{role}"')

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from assay.store import postgres_connections, postgres_partitions
+from assay.store import postgres_connections, postgres_partitions, postgres_roles
 from assay.store.opening import Migrated, SchemaTooNew, SchemaTooOld, StoreFault
 from assay.store.postgres_address import Address, parse
 from assay.store.postgres_connections import FAULTS, Connection, Limits, named
@@ -61,10 +61,11 @@ def _read(file: Path) -> Migration:
     return Migration(int(file.stem.split("_", 1)[0]), file.stem, int(said[1]), sql)
 
 
-async def migrate(url: str, now: int | None = None) -> Migrated:
+async def migrate(url: str, now: int | None = None, grant_to: str | None = None) -> Migrated:
     """Bring the schema at this address up to date, and make the tables of the month of ``now`` (seconds) and the next.
 
-    Any number of hosts may do it at once: one does, the others wait for it and find it done. Raises SchemaTooNew when
+    Any number of hosts may do it at once: one does, the others wait for it and find it done. ``grant_to`` is the user
+    of servers, which gets the rights it needs in the same transaction. Raises SchemaTooNew when
     a newer Assay has been at it, and StoreFault, whose message says what to do and never quotes a password.
     """
     address = parse(url)
@@ -74,6 +75,8 @@ async def migrate(url: str, now: int | None = None) -> Migrated:
             await refuse_unfit(connection, address)
             await connection.execute("begin")
             done = await _migrated(connection, address, Month.of(int(time.time()) if now is None else now))
+            if grant_to is not None:
+                await postgres_roles.grant(connection, grant_to)
             await connection.execute("commit")
         finally:
             await connection.close(timeout=postgres_connections.CONNECT_SECONDS)
