@@ -11,7 +11,7 @@ from tests import postgres
 Rows = dict[str, set[tuple[Any, ...]]]
 
 OF_SQLITE = frozenset({"configuration_version"})
-"""What only a file has, as a table and as the statement that reads it."""
+"""Tables that only a file has."""
 
 
 def rows(path: str, query: str, *arguments: object) -> list[tuple[Any, ...]]:

@@ -15,7 +15,14 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 from assay.store.rows import Parameters
 from assay.store.statements import SHAPES, SHARED, STATEMENTS, load
 
-TEXTS: Mapping[str, str] = load(SHARED, Path(__file__).with_name("sql_postgres"))
+_OF_SQLITE = frozenset({"configuration_version"})
+"""What asks a table that only the embedded store has."""
+
+TEXTS: Mapping[str, str] = {
+    name: text
+    for name, text in load(SHARED, Path(__file__).with_name("sql_postgres")).items()
+    if name not in _OF_SQLITE
+}
 """Every statement by name, before its places are numbered."""
 
 _PLACE = re.compile(r"(?<![:\w]):(?P<name>[a-z_]\w*)(?P<type>::[a-z]+(?:\[\])?)?")
@@ -79,4 +86,6 @@ def numbered(text: str) -> Statement:
 STATEMENTS_BY_NAME: Mapping[str, Statement] = {name: numbered(text) for name, text in TEXTS.items()}
 
 # Plans hold the shared text (steps.py); two names that share one must not differ here.
-BY_SHARED_TEXT: Mapping[str, Statement] = {text: STATEMENTS_BY_NAME[name] for name, text in STATEMENTS.items()}
+BY_SHARED_TEXT: Mapping[str, Statement] = {
+    text: STATEMENTS_BY_NAME[name] for name, text in STATEMENTS.items() if name in STATEMENTS_BY_NAME
+}

@@ -60,7 +60,9 @@ class Checkpoints:
             ((patience,),) = connection.execute("pragma busy_timeout").fetchall()
             connection.execute(f"pragma busy_timeout = {READERS_MILLISECONDS}")
             try:
-                connection.execute("pragma wal_checkpoint(restart)").fetchall()
+                is_busy, pages, _ = connection.execute("pragma wal_checkpoint(restart)").fetchone()
+                # Without a number of pages it was not begun, because the thread is at one: the next transaction tries.
+                self._is_log_full = bool(is_busy) and pages < 0
             finally:
                 connection.execute(f"pragma busy_timeout = {patience}")
 
