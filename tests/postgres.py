@@ -53,7 +53,7 @@ class Server:
     """A cluster in a folder of its own. ``start`` and ``stop`` can be called again and again; the port stays."""
 
     def __init__(self, folder: Path) -> None:
-        self._programs = _programs(folder)
+        self.programs = _programs(folder)
         self._data = folder / "data"
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -61,14 +61,14 @@ class Server:
         self._user = "nobody" if os.geteuid() == 0 else None
         if self._user:
             shutil.chown(folder, self._user)
-        command = [str(self._programs / "initdb"), "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        command = [str(self.programs / "initdb"), "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         command += ["--locale=C.UTF-8", "--no-sync", "--no-instructions"]
         subprocess.run(command, check=True, user=self._user, cwd=folder, stdout=subprocess.DEVNULL)
 
     def start(self) -> None:
         """Answer when the server takes connections."""
         settings = {**_SETTINGS, "port": str(self.port), "unix_socket_directories": ""}
-        command = [str(self._programs / "postgres"), "-D", str(self._data)]
+        command = [str(self.programs / "postgres"), "-D", str(self._data)]
         command += [f"-c{name}={value}" for name, value in settings.items()]
         guarded = [sys.executable, "-c", _GUARD, self._user or "", *command]
         with self._log.open("ab") as log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.store import RecordAttempt
+from assay.store import RecordAttempt, postgres_roles, postgres_schema
 from assay.store.opening import open_store
 from assay.store.postgres_partitions import Month
 from tests import postgres, records
@@ -83,6 +84,21 @@ def test_many_processes_migrate_and_maintain_at_once(tmp_path: Path, empty: str)
     maintained = _at_once(assay, "maintain", 4)
     assert sum(out.count("Made the table") for out in maintained) == len(coming())
     assert all(out.endswith("What had come to its end is forgotten.\n") for out in maintained)
+
+
+@pytest.mark.parametrize(
+    ("user", "line"),
+    [("assay_owner", coming()[0]), ("assay_server", "this user of the database may not")],
+    ids=["an owner", "a server's own user"],
+)
+def test_a_server_keeps_the_months_if_its_user_may(tmp_path: Path, empty: str, user: str, line: str) -> None:
+    postgres.run(lambda: postgres.execute(empty, postgres_roles.SCRIPT))
+    owner = empty.replace("postgres@", "assay_owner@")
+    postgres.run(lambda: postgres_schema.migrate(owner, grant_to="assay_server"))
+    root_key = base64.urlsafe_b64encode(bytes(range(32))).decode()
+    settings = {"ASSAY_DATABASE": empty.replace("postgres@", f"{user}@"), "ASSAY_ROOT_KEY": root_key}
+    with Assay(tmp_path, settings).serving() as server:
+        server.line_with(line)
 
 
 def _at_once(assay: Assay, command: str, processes: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -257,6 +258,16 @@ def test_the_page_about_moving_to_postgresql_runs(stopped: World, database: str)
             stopped.folder, {"ASSAY_DATABASE": name} | ({"ASSAY_ROOT_KEY": root_key} if name == database else {})
         )
         assert [each["name"] for each in found.run("project", "list")["projects"]] == ["Acme"]
+
+
+def test_the_page_about_production_on_postgresql_runs(tmp_path: Path, database: str) -> None:
+    replaced = {
+        f"postgresql://{user}@db.example.com/assay": database.replace("postgres@", f"{user}@")
+        for user in ("postgres", "assay_owner", "assay_server")
+    }
+    environ = {"PATH": f"{postgres.server().programs}:{os.environ['PATH']}"}
+    World(tmp_path, Assay(tmp_path), "", Issuer()).run("production-on-postgresql.md", environ, replaced)
+    assert (tmp_path / "assay.dump").stat().st_size > 0
 
 
 def test_the_page_about_services_runs_and_names_what_there_is(tmp_path: Path) -> None:

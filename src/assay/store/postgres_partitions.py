@@ -83,10 +83,12 @@ async def _made(connection: Connection, of: Partitioned, month: Month) -> bool:
     if await connection.fetch(crowd):
         return False
     room = " with (fillfactor = 85)" if of == "sessions" else ""
-    # Nobody uses the rest between the move and the change. The lock is had at once, because who waits for a lesser one
-    # may have read the rest before, and would be waited for in turn; names and bounds are made of numbers alone.
+    # Nobody uses any of it meanwhile, not even the list of its parts: whoever has planned a statement on the parts of
+    # before would look for a moved row where it is no more, and a session would seem unknown, or not be revoked.
+    # Names and bounds are made of numbers alone.
     await connection.execute(
-        f"lock table {of}_rest in access exclusive mode;"  # noqa: S608 - as above
+        f"lock table only {of} in access exclusive mode;"  # noqa: S608 - as above
+        f"lock table {of}_rest in access exclusive mode;"
         f"create table {table} (like {of} including defaults including constraints){room};"
         f"with moved as (delete from {of}_rest where {within} returning *) insert into {table} select * from moved;"
         f"alter table {of} attach partition {table} for values from ({low}) to ({high})"

@@ -125,11 +125,12 @@ class _Upkeep:
     async def _do(self) -> None:
         month = Month.of(self._due.now)
         for _ in range(1 + COMING):
-            await self._turn(functools.partial(self._make, month, _TABLES))
+            for of in _TABLES:
+                await self._turn(functools.partial(self._make, month, of))
             month = month.next
         for of in _TABLES:
             for stranded in await self._stranded(of, before=month):
-                await self._turn(functools.partial(self._make, stranded, (of,)))
+                await self._turn(functools.partial(self._make, stranded, of))
         for table in await self._tables():
             if table.may_go(self._due):
                 await self._turn(functools.partial(self._drop, table))
@@ -137,17 +138,20 @@ class _Upkeep:
 
     # -- months
 
-    async def _make(self, month: Month, tables: tuple[Partitioned, ...]) -> None:
-        """The tables of a month that are not there, with the rows that waited for them."""
-        waiting = {month.table(of): await self._rest(of, month) for of in tables}
+    async def _make(self, month: Month, of: Partitioned) -> None:
+        """The table of a month if it is not there, with the rows that waited for it.
+
+        One in a turn: who uses both tables may have the second one while we have the first.
+        """
+        waiting = await self._rest(of, month)
 
         async def make() -> None:
-            made = await postgres_partitions.make(self._connection, month, tables)
-            self._made += made
-            self._moved += sum(waiting[table] for table in made)
+            if made := await postgres_partitions.make(self._connection, month, (of,)):
+                self._made += made
+                self._moved += waiting
 
         if not await self._patiently(make):
-            self._busy += [month.table(of) for of in tables]
+            self._busy.append(month.table(of))
 
     async def _stranded(self, of: Partitioned, before: Month) -> list[Month]:
         """The months of rows that have no table, but for those of a clock that was far ahead."""

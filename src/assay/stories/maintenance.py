@@ -7,9 +7,6 @@ from assay.stories.housekeeping import Household, Housekeeper
 
 _DAY = 86_400
 
-SESSIONS_KEPT_DAYS = 30
-"""How many days sessions stay after they have ended, for operators to look at."""
-
 
 async def maintain(household: Household) -> store.Maintained:
     """Do all that is due, and say what that was. Raises MayNotMaintain and StoreUnavailable."""
@@ -24,7 +21,7 @@ async def keep_months(household: Household) -> store.Maintained:
     return await household.store.maintain(
         store.Due(
             now=now,
-            ended_before=now - SESSIONS_KEPT_DAYS * _DAY,
+            ended_before=now - household.settings.sessions_kept_days * _DAY,
             attempts_before=now - household.settings.attempts_days * _DAY,
         )
     )
