@@ -85,7 +85,7 @@ _random = itertools.count(1)
 
 async def start(store: Store, tenant: Tenant, at_time: int, expires_at: int) -> Session:
     """A session of the tenant's member, made at a time."""
-    minted = session_ids.mint(at_time, lambda size: next(_random).to_bytes(size, "big"))
+    minted = session_ids.mint(at_time, lambda size: next(_random).to_bytes(3, "big") + bytes(size - 3))
     session = msgspec.structs.replace(
         records.session(tenant.member), number=minted.number, id_tail=minted.id_tail, started_at=at_time,
         last_accessed_at=at_time, expires_at=expires_at, token_hash=minted.token_hash,
