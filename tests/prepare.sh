@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the tests use besides Python: curl and openssl (the README's and tutorial's own commands), Node with npm (the
-# official Node SDK), Chromium (the dashboard) and pgbouncer (the PostgreSQL store behind a pooler; its tests are skipped
-# without it). Whatever is missing is installed from Debian, or named.
+# official Node SDK), Chromium (the dashboard) and pgbouncer (the PostgreSQL store behind a pooler) and systemd's own
+# checker (the unit); the tests of the last two are skipped without them. Whatever is missing is installed or named.
 set -euo pipefail
 
 missing=()
@@ -11,9 +11,10 @@ if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versi
   missing+=(nodejs npm)
 fi
 command -v chromium >/dev/null || missing+=(chromium)
-# Not worth failing for; it lies in sbin, which is not on everybody's path.
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -x /usr/sbin/pgbouncer ]; then
-  missing+=(pgbouncer)
+# Not worth failing for. pgbouncer lies in sbin, which is not on everybody's path.
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
+  command -v systemd-analyze >/dev/null || missing+=(systemd)
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -21,6 +21,7 @@ import pytest
 
 from assay import http_server, protocol
 from assay.workers import post
+from tests import cannot
 from tests.acceptance import sandboxed
 from tests.issuer import AUDIENCE, Issuer, make_key
 from tests.issuer import serving as serving_keys
@@ -41,7 +42,7 @@ def analyze() -> str:
     """Where systemd-analyze is. Without it nothing of the unit is checked, which must not go unseen."""
     found = shutil.which("systemd-analyze")
     if found is None:
-        pytest.skip("THE SYSTEMD UNIT IS NOT CHECKED: there is no systemd-analyze on this machine (Linux, systemd 250)")
+        cannot.run("THE SYSTEMD UNIT IS NOT CHECKED: there is no systemd-analyze on this machine (Linux, systemd 250)")
     return found
 
 
@@ -65,7 +66,7 @@ def test_the_unit_exposes_little(analyze: str) -> None:
     arguments = [analyze, "security", "--offline=true", "--no-pager", f"--threshold={MOST_EXPOSED}", str(UNIT)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     if "unrecognized option" in done.stderr:
-        pytest.skip(f"THE UNIT'S EXPOSURE IS NOT MEASURED: systemd is older than 250: {done.stderr}")
+        cannot.run(f"THE UNIT'S EXPOSURE IS NOT MEASURED: systemd is older than 250: {done.stderr}")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -105,7 +106,7 @@ def confined(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a command under the unit's rules. Skips, loudly, where they cannot be had."""
     done = subprocess.run([*SANDBOX, *command], capture_output=True, text=True, check=False)
     if done.returncode == sandboxed.CANNOT:
-        pytest.skip(f"ASSAY IS NOT TRIED UNDER THE UNIT'S RULES: {done.stderr.strip()}")
+        cannot.run(f"ASSAY IS NOT TRIED UNDER THE UNIT'S RULES: {done.stderr.strip()}")
     return done
 
 

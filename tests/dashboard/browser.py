@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, Page, Request, Response, async_playwright
+
+from tests import cannot
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).parents[1] / "sdk" / "node" / "node_modules" / "axe-core" / "axe.min.js"
@@ -21,12 +21,8 @@ _WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 def require_browser() -> None:
     """Skip without a browser, loudly; where everything is meant to be tested (``CI=true``) fail instead."""
     missing = [f"{path}: {hint}" for path, hint in _NEEDED.items() if not path.exists()]
-    if not missing:
-        return
-    why = "the dashboard was NOT looked at in a browser; " + "; ".join(missing)
-    if os.environ.get("CI") == "true":
-        pytest.fail(why)
-    pytest.skip(why)
+    if missing:
+        cannot.run("the dashboard was NOT looked at in a browser; " + "; ".join(missing))
 
 
 _NEEDED = {CHROMIUM: "apt-get install chromium", AXE: "run tests/prepare.sh"}

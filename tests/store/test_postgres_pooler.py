@@ -22,21 +22,19 @@ from assay.store import (
 )
 from assay.store.opening import open_store
 from assay.store.postgres_address import parse
-from tests import pooler, postgres, records
+from tests import cannot, pooler, postgres, records
 from tests.store import contents
 from tests.store.conftest import Tenant
 
 NOW = records.NOW
 FOUND = pooler.program()
 
-pytestmark = pytest.mark.skipif(
-    FOUND is None, reason="pgbouncer is not installed; tests/prepare.sh installs it when it is run as root"
-)
-
 
 @pytest.fixture(scope="module")
 def pooler_port() -> Iterator[int]:
-    with pooler.running(str(FOUND)) as port:
+    if FOUND is None:
+        cannot.run("NOTHING IS TRIED BEHIND PGBOUNCER: it is not installed; run tests/prepare.sh as root")
+    with pooler.running(FOUND) as port:
         yield port
 
 
