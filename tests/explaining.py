@@ -17,7 +17,7 @@ from assay.store import Store, Write
 from assay.stories import attest as attesting
 from assay.stories.attest import Asked
 from assay.stories.explain import Explanation, explain
-from assay.stories.opening import Granted
+from assay.stories.granted import Granted
 
 # Nothing that a judgement could foresee: the store was away, or the caller's secret was revoked meanwhile.
 UNFORESEEN = (errors.StoreUnavailable, errors.UnauthorizedCredentials)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.types import Receive, Scope, Send
 
 from assay.api.application import Application
@@ -19,8 +21,9 @@ class Front:
         self._apis = Application(context)
         self._dashboard = Dashboard(context)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        path = scope.get("raw_path", b"")
-        to_dashboard = path == _ROOT or path.startswith(_ROOT + b"/")
-        await (self._dashboard if to_dashboard else self._apis)(scope, receive, send)
+        path: bytes = scope["raw_path"]
+        if path.startswith(_ROOT) and path[len(_ROOT) :][:1] in {b"", b"/"}:
+            return self._dashboard(scope, receive, send)
+        return self._apis.found(scope)(scope, receive, send)

@@ -129,6 +129,7 @@ def _nothing_to_reload() -> None:
 def _config(application: ASGIApp, certificate: Tls | None) -> uvicorn.Config:
     config = uvicorn.Config(
         application,
+        interface="asgi3",  # told, because it takes only coroutine functions for such
         http=Protocol,
         ws="none",
         lifespan="off",

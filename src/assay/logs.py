@@ -5,7 +5,7 @@ the exception and the places it passed, never its text: the text may quote what 
 
 The lines of one turn of the event loop are written together when the turn is over, because each write costs as much
 as all else about a line. Warnings and errors are written at once, and whatever waits is written before the process
-ends, unless it is killed.
+ends, unless it is killed. The lines of requests come ready from :mod:`assay.observing.request_log`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from assay.config import LogLevel
+from assay.observing.request_log import REQUEST_LOG
 
 LEVELS: dict[LogLevel, int] = {
     "debug": logging.DEBUG,
@@ -52,6 +53,7 @@ def configure(level: LogLevel, stream: BinaryIO | None = None, *, worker: int | 
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=lambda *_names: lines,
     )
+    REQUEST_LOG.pass_to(lines.info, LEVELS[level], worker)
     _configured[:] = [lines]
 
 

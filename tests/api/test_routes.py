@@ -119,9 +119,9 @@ async def test_another_method_is_refused_with_those_that_are_allowed(
 def test_a_path_that_is_looked_up_leads_where_its_row_does(world: World) -> None:
     """The table decides, in its order; looking a path up is only the short way to its first row that matches."""
     fixed, router = world.app._fixed, world.app._router
-    assert ("POST", "/v1/b2b/sessions/attest") in fixed
+    assert ("POST", b"/v1/b2b/sessions/attest") in fixed
     for (method, path), endpoint in fixed.items():
-        scope = {"type": "http", "method": method, "path": path, "root_path": ""}
+        scope = {"type": "http", "method": method, "path": path.decode(), "root_path": ""}
         first = next(row for row in router.routes if row.matches(scope)[0] is Match.FULL)
         assert getattr(first, "app", None) is endpoint
 

@@ -253,7 +253,7 @@ async def test_a_read_of_several_statements_sees_one_commit(path: str) -> None:
     other = sqlite_files.connect(path)
 
     def interfere(statement: str) -> None:
-        if "from members" in statement:
+        if "join members" in statement:
             other.execute("delete from organizations")
 
     reader.set_trace_callback(interfere)
@@ -520,7 +520,7 @@ HOT = [
     "user_by_id",
     "user_by_external_id",
     "user_by_email",
-    "session",
+    "session_view",
     "sessions_of",
     "start_session",
     "update_session",

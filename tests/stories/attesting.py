@@ -23,7 +23,7 @@ from assay.rules.algorithms import DEFAULT_ALGORITHMS
 from assay.store import CreateMember, CreateOrganization, CreateProfile, CreateSigningKeys, CreateUser, Store
 from assay.stories.attest import AttestRequest, attest
 from assay.stories.context import Call, Context
-from assay.stories.opening import Granted
+from assay.stories.granted import Granted
 from assay.stories.sessions import AuthenticateRequest, authenticate
 from tests import records
 from tests.issuer import AUDIENCE, Issuer, make_key

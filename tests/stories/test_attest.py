@@ -15,7 +15,7 @@ from assay.keys.minting import rsa_jwk
 from assay.model import Member, OrganizationSettings, Session, User
 from assay.store import DeleteProfile, ReplaceOrganization, ReplaceProfile, RevokeSecret, Store
 from assay.stories.attest import AttestRequest, attest
-from assay.stories.opening import Granted
+from assay.stories.granted import Granted
 from tests import records
 from tests.calls import Clock
 from tests.issuer import ABSENT

@@ -21,7 +21,7 @@ from assay.model import Member, Organization, Profile, RetiredEmail, User, Verti
 from assay.store import CreateMember, CreateUser, DeleteOrganization, DeleteUser, Filter, ReplaceMember, Search
 from assay.store.opening import open_store
 from assay.stories.attest import AttestRequest, attest
-from assay.stories.opening import Granted
+from assay.stories.granted import Granted
 from tests import records
 from tests.calls import Clock
 from tests.issuer import ABSENT, AUDIENCE, Issuer, make_key

@@ -14,7 +14,7 @@ from assay.store import ReplaceMember, ReplaceProfile, Store
 from assay.stories.attest import AttestRequest, attest
 from assay.stories.context import Context
 from assay.stories.exchange import ExchangeRequest, exchange
-from assay.stories.opening import Granted
+from assay.stories.granted import Granted
 from assay.stories.sessions import RevokeRequest, revoke
 from tests.calls import Clock
 from tests.issuer import ABSENT

@@ -25,7 +25,7 @@ from assay.store import (
     Store,
 )
 from assay.stories.attest import AttestRequest, attest
-from assay.stories.opening import Granted
+from assay.stories.granted import Granted
 from assay.stories.sessions import RevokeRequest, revoke
 from tests import records
 from tests.calls import Clock

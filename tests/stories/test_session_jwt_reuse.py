@@ -17,7 +17,7 @@ from assay.stories import environments, jwt_templates, organizations, projects, 
 from assay.stories.environments import EnvironmentUpdate
 from assay.stories.exchange import ExchangeRequest, exchange
 from assay.stories.jwt_templates import JwtTemplateSet
-from assay.stories.opening import Granted
+from assay.stories.granted import Granted
 from assay.stories.sessions import RevokeRequest
 from tests.calls import OPERATOR, Clock
 from tests.stories.attesting import World, make_world

@@ -15,7 +15,7 @@ from assay.store import DeleteProfile, ReplaceMember, RevokeSecret, Store
 from assay.stories import sessions
 from assay.stories.context import Actor
 from assay.stories.exchange import ExchangeRequest, exchange
-from assay.stories.opening import Granted, SessionDetails
+from assay.stories.granted import Granted, SessionDetails
 from assay.stories.sessions import AuthorizationCheck, MemberSessionsRequest, RevokeRequest, UserSessionsRequest
 from tests import records
 from tests.calls import Clock

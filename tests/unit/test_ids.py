@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 
 from assay import ids
@@ -25,3 +26,18 @@ def test_all_its_other_bits_are_random() -> None:
         uuid.UUID("ffffffff-ffff-4fff-bfff-ffffffffffff").int,
         uuid.UUID("00000000-0000-4000-8000-000000000000").int,
     )
+
+
+def test_a_copy_of_the_process_makes_others() -> None:
+    ids.random_uuid()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, "".join(ids.random_uuid() for _ in range(300)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader) as read:
+        theirs = read.read()
+    assert len(theirs) == 300 * 36
+    assert [text for text in (ids.random_uuid() for _ in range(300)) if text in theirs] == []

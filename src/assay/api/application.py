@@ -31,20 +31,21 @@ class Application:
     def __init__(self, context: Context) -> None:
         endpoints = list(_endpoints(context))
         paths = list(_paths(context, endpoints))
-        self._fixed = {(method, path): endpoint for path, method, endpoint in endpoints if "{" not in path}
+        self._fixed = {(method, path.encode()): endpoint for path, method, endpoint in endpoints if "{" not in path}
         self._router = Router(paths, redirect_slashes=False, default=Endpoint(context, _not_found, template=""))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Ids may hold an encoded slash, so routes are matched before anything is decoded."""
-        if scope["type"] != "http":
-            return
-        path = scope["path"] = scope["raw_path"].decode("latin-1")
-        endpoint = self._fixed.get((scope["method"], path))
-        if endpoint is None:
-            await self._router(scope, receive, send)
-            return
-        scope["path_params"] = {}
-        await endpoint(scope, receive, send)
+        if scope["type"] == "http":
+            await self.found(scope)(scope, receive, send)
+
+    def found(self, scope: Scope) -> ASGIApp:
+        """What answers the request of this scope."""
+        endpoint = self._fixed.get((scope["method"], scope["raw_path"]))
+        if endpoint is not None:
+            return endpoint
+        scope["path"] = scope["raw_path"].decode("latin-1")
+        return self._router
 
 
 class _Path(PathRoute):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import structlog
+from msgspec import UNSET, UnsetType
 from starlette.types import Receive, Scope, Send
 
-from assay import errors, ids
+from assay import errors, ids, jsontext
 from assay.api import arguments, bodies, credentials
 from assay.api.wire.answers import Answered, encode, refusal
 from assay.model import Vertical
@@ -35,7 +36,19 @@ _RETRY_AFTER = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
 WHOLE_ANSWER = "assay.whole_answer"
 """The extension of a scope by which the server takes an answer in one piece; others take it by messages."""
 
+WHOLE_BODY = "assay.whole_body"
+"""The extension of a scope by which the server gives a body that is there already; others give it by messages."""
+
 ResponseHeaders = list[tuple[bytes, bytes]]
+
+
+class Span(Protocol):
+    """What a trace is told of a request; see :mod:`assay.observing.tracer`."""
+
+    def answered(self, status: int, code: str, request_id: str, project_id: str) -> None:
+        """How it ended."""
+
+
 Api = Literal["server", "management"]
 
 
@@ -62,7 +75,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     aliases: dict[str, str] = {}
 
 
-class Exchange(msgspec.Struct, kw_only=True):
+class Head(NamedTuple):
+    """The headers of an answer but for ``content-length``: as pairs, and as they stand on the wire."""
+
+    pairs: ResponseHeaders
+    lines: bytes
+
+
+class Exchange(msgspec.Struct):
     """One request while it is being answered. ``environment_id`` is known once the caller is."""
 
     scope: Scope
@@ -73,13 +93,14 @@ class Exchange(msgspec.Struct, kw_only=True):
     environment_id: str = ""
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
+class Reply(msgspec.Struct, frozen=True):
     """What goes back, and what the log says of it beside the status."""
 
     status: int
     body: bytes
-    headers: ResponseHeaders
-    findings: dict[str, str] = {}
+    head: Head
+    code: str | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
 
 
 Handler = Callable[[Context, Exchange], Awaitable[Answered]]
@@ -147,57 +168,65 @@ class Endpoint:
         self._context = context
         self._handler = handler
         self._template = template
-        self._always = always or []
-        self._headers = [_JSON, *(headers or [_NOT_KEPT]), *self._always]
-        self._log_success = log.debug if quiet else log.info
-        self._log_refusal = log.info
+        self._quiet = quiet
+        beside = always or []
+        self._granted = _head(_JSON, *(headers or [_NOT_KEPT]), *beside)
+        self._refused = _head(_JSON, _NOT_KEPT, *beside)
+        self._unavailable = _head(_JSON, _NOT_KEPT, *beside, _RETRY_AFTER)
+        self._challenged = _head(_JSON, _NOT_KEPT, *beside, _CHALLENGE)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
+        answer = self._traced if self._context.tracer.on else self._answer
+        return answer(scope, receive, send)
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        traceparent = credentials.collect(scope["headers"]).get(credentials.TRACEPARENT, ())
+        with self._context.tracer.request(scope["method"], self._template, traceparent) as span:
+            await self._answer(scope, receive, send, span)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, span: Span | None = None) -> None:
         started = time.perf_counter()
         exchange = _exchange(scope, receive)
-        traceparent = exchange.headers.get(credentials.TRACEPARENT, ())
-        with self._context.tracer.request(scope["method"], self._template, traceparent) as span:
-            reply = await self._reply(exchange)
-            if reply.status != CLIENT_GONE:
-                await _send(reply, scope, send)
-            span.answered(reply.status, reply.findings.get("code", ""), exchange.request_id, exchange.environment_id)
-        seconds = time.perf_counter() - started
-        self._context.meter.answered(scope["method"], self._template, reply.status, seconds)
-        write = self._log_success if reply.status == OK else self._log_refusal
-        write(
-            "request",
-            method=scope["method"],
-            route=self._template,
-            status=reply.status,
-            ms=round(seconds * 1000, 2),
-            request_id=exchange.request_id,
-            environment=exchange.environment_id,
-            **reply.findings,
-        )
-
-    async def _reply(self, exchange: Exchange) -> Reply:
         try:
-            answer = await self._handler(self._context, exchange)
-            return Reply(status=OK, body=encode(answer), headers=self._headers)
+            reply = Reply(OK, encode(await self._handler(self._context, exchange)), self._granted)
         except errors.Error as error:
-            return self._refused(error, exchange)
+            reply = self._refusal(error, exchange)
         except bodies.ClientGone:
-            return Reply(status=CLIENT_GONE, body=b"", headers=[], findings={"code": "client_closed_request"})
+            reply = _GONE
         except Exception:
             # Whatever it is, the caller gets JSON, and the log the place it came from.
             log.exception("fault", request_id=exchange.request_id, route=self._template)
-            return self._refused(errors.InternalError(), exchange)
+            reply = self._refusal(errors.InternalError(), exchange)
+        if not _written(reply, scope) and reply is not _GONE:
+            await _send(reply, send)
+        self._count(exchange, reply, time.perf_counter() - started)
+        if span is not None:
+            span.answered(reply.status, reply.code or "", exchange.request_id, exchange.environment_id)
 
-    def _refused(self, error: errors.Error, exchange: Exchange) -> Reply:
+    def _count(self, exchange: Exchange, reply: Reply, seconds: float) -> None:
+        method = exchange.scope["method"]
+        self._context.meter.answered(method, self._template, reply.status, seconds)
+        self._context.request_log.answered(
+            method,
+            self._template,
+            reply.status,
+            seconds,
+            exchange.request_id,
+            exchange.environment_id,
+            reply.code,
+            reply.detail,
+            quiet=self._quiet and reply.status == OK,
+        )
+
+    def _refusal(self, error: errors.Error, exchange: Exchange) -> Reply:
         answer = refusal(error, exchange.request_id, self._context.settings.public_url)
-        headers = [_JSON, _NOT_KEPT, *self._always]
+        head = self._refused
         if error.kind == "unavailable":
-            headers.append(_RETRY_AFTER)
+            head = self._unavailable
         elif isinstance(error, errors.UnauthorizedCredentials):
-            headers.append(_CHALLENGE)
-        findings = {"code": error.code, "detail": error.detail} if error.detail else {"code": error.code}
-        return Reply(status=answer.status_code, body=encode(answer), headers=headers, findings=findings)
+            head = self._challenged
+        return Reply(answer.status_code, encode(answer), head, error.code, error.detail or UNSET)
 
 
 def handler(row: Route) -> Handler:
@@ -207,6 +236,8 @@ def handler(row: Route) -> Handler:
 
 def _served(row: Route) -> Handler:
     """Credentials, vertical, member session, body, story, in this order (decisions D16)."""
+    plain = jsontext.PlainReader(row.request)
+    story, render = row.story, row.render
 
     async def handle(context: Context, exchange: Exchange) -> Answered:
         call = await _authenticated(context, exchange)
@@ -215,8 +246,8 @@ def _served(row: Route) -> Handler:
         session = credentials.member_session(exchange.headers)
         if session is not None:
             call = await _with_actor(context, call, row, *session)
-        request = await _request(row, exchange)
-        return row.render(await row.story(context, call, request), exchange.request_id)
+        request = _plain_request(plain, exchange.scope) or await _request(row, exchange)
+        return render(await story(context, call, request), exchange.request_id)
 
     return handle
 
@@ -264,8 +295,17 @@ async def _with_actor(context: Context, call: Call, row: Route, token: str | Non
     return msgspec.structs.replace(call, actor=await sessions.actor_of(context, call, token, jwt))
 
 
+def _plain_request(reader: jsontext.PlainReader[Request], scope: Scope) -> Request | None:
+    """The request where it is nothing but a plain body that is there already, as those of most calls are."""
+    extension = scope["extensions"].get(WHOLE_BODY) if "extensions" in scope else None
+    if extension is None or scope.get("path_params"):
+        return None
+    body: bytes | None = extension["body"](scope)
+    return reader.read(body) if body and len(body) <= bodies.LIMIT else None
+
+
 async def _request(row: Route, exchange: Exchange) -> msgspec.Struct:
-    path = bodies.path(exchange.scope["path_params"])
+    path = bodies.path(exchange.scope.get("path_params", {}))
     if row.method == "GET":
         given = bodies.query(exchange.scope["query_string"])
         return arguments.convert(given, path, row.aliases, row.request, text=True)
@@ -275,7 +315,7 @@ async def _request(row: Route, exchange: Exchange) -> msgspec.Struct:
 
 async def _managed_request(row: Route, exchange: Exchange) -> msgspec.Struct:
     """Query and body are merged: the contract's calls about redirect URLs carry both."""
-    path = bodies.path(exchange.scope["path_params"])
+    path = bodies.path(exchange.scope.get("path_params", {}))
     asked = bodies.query(exchange.scope["query_string"])
     body = b"" if row.method == "GET" else await bodies.read(exchange.headers, exchange.receive)
     given = bodies.members(body)
@@ -285,13 +325,7 @@ async def _managed_request(row: Route, exchange: Exchange) -> msgspec.Struct:
 def _exchange(scope: Scope, receive: Receive) -> Exchange:
     headers = credentials.collect(scope["headers"])
     shown = credentials.basic(headers)
-    return Exchange(
-        scope=scope,
-        receive=receive,
-        headers=headers,
-        credentials=shown,
-        request_id=new_request_id(shown.caller_id if shown else ""),
-    )
+    return Exchange(scope, receive, headers, shown, new_request_id(shown.caller_id if shown else ""))
 
 
 def new_request_id(caller_id: str) -> str:
@@ -300,10 +334,23 @@ def new_request_id(caller_id: str) -> str:
     return f"request-id-{kind}-{ids.random_uuid()}"
 
 
-async def _send(reply: Reply, scope: Scope, send: Send) -> None:
-    headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
+def _head(*pairs: tuple[bytes, bytes]) -> Head:
+    return Head(list(pairs), b"".join([b"%b: %b\r\n" % pair for pair in pairs]))
+
+
+_GONE = Reply(CLIENT_GONE, b"", _head(), "client_closed_request")
+
+
+def _written(reply: Reply, scope: Scope) -> bool:
+    """Write the answer at once where the server takes it so, and say whether it did."""
     extension = scope["extensions"].get(WHOLE_ANSWER) if "extensions" in scope else None
-    if extension is not None and extension["answer"](scope, reply.status, headers, reply.body):
-        return
+    if extension is None or reply is _GONE:
+        return False
+    written: bool = extension["answer"](scope, reply.status, reply.head.lines, reply.body)
+    return written
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    headers = [*reply.head.pairs, (b"content-length", b"%d" % len(reply.body))]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -14,6 +14,9 @@ from assay.rules.algorithms import AnyKey
 class SourceKeys(Protocol):
     """The keys of one source."""
 
+    def at_hand(self, kid: str | None) -> Sequence[AnyKey] | None:
+        """All keys of the source, when looking further would neither renew them nor bring this kid; else None."""
+
     async def known(self, wanted: Wanted) -> Sequence[AnyKey]:
         """Keys that may serve now, those that are wanted among them if they are known. Opens no connection."""
 
@@ -35,9 +38,14 @@ class CombinedKeySet:
 
     def __init__(self, sources: Sequence[SourceKeys]) -> None:
         self._sources = sources
+        self._only = sources[0] if len(sources) == 1 else None  # as nearly all profiles have
 
     async def find(self, kid: str | None, algorithm: str, header: Mapping[str, Any] = NO_HEADER) -> Sequence[AnyKey]:
         """As ``KeySet.find`` says."""
+        if self._only is not None:
+            at_hand = self._only.at_hand(kid)
+            if at_hand is not None:  # as nearly always: the rest is about what must be fetched
+                return choose(at_hand, kid, algorithm)
         wanted = Wanted(kid, algorithm, header)
         keys = await self._renewed(wanted)
         if names(keys, wanted):
@@ -49,8 +57,6 @@ class CombinedKeySet:
         return found
 
     async def _known(self, wanted: Wanted) -> list[Sequence[AnyKey]]:
-        if len(self._sources) == 1:  # as nearly all profiles have
-            return [await self._sources[0].known(wanted)]
         return [await source.known(wanted) for source in self._sources]
 
     async def _renewed(self, wanted: Wanted) -> list[AnyKey]:

@@ -59,9 +59,9 @@ def choose(keys: Sequence[AnyKey], kid: str | None, algorithm: str) -> Sequence[
 
     A key with another kid is never tried: the name is part of what the issuer says about its key.
     """
-    named = [key for key in keys if kid is not None and key.kid == kid]
-    candidates = named or [key for key in keys if kid is None or key.kid is None]
-    return [key for key in candidates if algorithm in key.algorithms][:MAX_CANDIDATES]
+    if kid is not None:
+        keys = [key for key in keys if key.kid == kid] or [key for key in keys if key.kid is None]
+    return [key for key in keys if algorithm in key.algorithms][:MAX_CANDIDATES]
 
 
 def names(keys: Sequence[AnyKey], wanted: Wanted) -> bool:

@@ -87,6 +87,11 @@ def _secret(source: HmacSource, profile: Profile, open_secret: OpenSecret) -> Gi
 class LocalKeys:
     """Base of sources that fetch nothing."""
 
+    def at_hand(self, kid: str | None) -> Sequence[AnyKey] | None:
+        """Unknown without a look."""
+        del kid
+        return None
+
     def renewal(self, wanted: Wanted) -> Flight | None:
         """Nothing gets old."""
         del wanted
@@ -113,6 +118,11 @@ class GivenKeys(LocalKeys):
 
     def __init__(self, found: Given) -> None:
         self._found = found
+
+    def at_hand(self, kid: str | None) -> Sequence[AnyKey] | None:
+        """All of them, unless some cannot be had."""
+        del kid
+        return self._found.keys if self._found.fault is None else None
 
     async def known(self, wanted: Wanted) -> Sequence[AnyKey]:
         """All of them."""

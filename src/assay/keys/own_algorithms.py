@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+from binascii import b2a_base64
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -70,7 +70,10 @@ def certificate_hash(algorithm: SessionJwtAlgorithm) -> hashes.SHA256 | None:
 
 def base64url(data: bytes) -> str:
     """Without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode()
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def _sign_rs256(key: rsa.RSAPrivateKey, message: bytes) -> bytes:

@@ -50,9 +50,12 @@ class ProfileKeySets:
         """The key set of this revision of the profile."""
         name = (profile.environment_id, profile.profile_id)
         held = self._held.get(name)
-        if held is not None and (held[0] is profile or _stamp(held[0]) == _stamp(profile)):
+        if held is not None and held[0] is profile:
             return held[1]
-        key_set = CombinedKeySet([self._keys(profile, source) for source in sources_of(profile)])
+        if held is not None and _stamp(held[0]) == _stamp(profile):
+            key_set: KeySet = held[1]
+        else:
+            key_set = CombinedKeySet([self._keys(profile, source) for source in sources_of(profile)])
         self._held.put(name, (profile, key_set))
         return key_set
 

@@ -1,4 +1,4 @@
-"""A bounded memory of what was made from stored rows: parsed keys, key sets."""
+"""Bounded memories of what was made from stored rows: parsed keys, key sets, decoded records."""
 
 from __future__ import annotations
 
@@ -37,3 +37,21 @@ class Recent(Generic[K, V]):
     def forget(self, key: K) -> None:
         """Hold it no longer, if it is held."""
         self._values.pop(key, None)
+
+
+class Kept(dict[K, V]):
+    """What was made of rows, by the row or its key, up to ``most`` of them; with one more it starts over.
+
+    To make all of them anew now and then costs less than to keep account of which one was asked for when.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def keep(self, key: K, value: V) -> V:
+        """Keep the value from now on; gives it back."""
+        if len(self) >= self._most:
+            self.clear()
+        self[key] = value
+        return value

@@ -101,6 +101,13 @@ class RemoteKeys:
 
     # ---------------------------------------------------------------- what is asked of it
 
+    def at_hand(self, kid: str | None) -> Sequence[VerificationKey] | None:
+        """All keys, when they are far from old and this kid is one of theirs; else None. Starts nothing."""
+        held = self._held
+        if kid is None or held is None or not self._is_loaded or self._age(held) >= held.fresh * REFRESH_AT:
+            return None
+        return held.keys if any([key.kid == kid for key in held.keys]) else None  # noqa: C419 - hot; a list is faster
+
     async def known(self, wanted: Wanted | None = None) -> Sequence[VerificationKey]:
         """All keys that may serve now, whatever is wanted. Opens no connection."""
         del wanted

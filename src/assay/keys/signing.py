@@ -7,7 +7,6 @@ are published, is read from the store each time (decisions D29).
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import Callable
 from typing import Any
@@ -196,7 +195,11 @@ def _signed(hand: _Hand, claims: dict[str, Any]) -> str:
 
 def _segment(data: bytes) -> bytes:
     """One part of a JWS: base64url without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    # As a JSON string msgspec writes the same base64 in half the time of the standard library.
+    return _json.encode(data)[1:-1].translate(_URL_SAFE).rstrip(b"=")
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def _is_published(key: SigningKey, now: float) -> bool:

@@ -13,6 +13,7 @@ import binascii
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from assay.keys.own_algorithms import base64url
 from assay.keys.sealing import RootKey
 
 
@@ -26,8 +27,7 @@ class TokenSeal:
 
     def seal(self, environment_id: str, token: str) -> str:
         """The token as it stands in the JWT: base64url, bound to the environment."""
-        sealed = self._cipher.encrypt(token.encode(), [environment_id.encode()])
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return base64url(self._cipher.encrypt(token.encode(), [environment_id.encode()]))
 
     def open(self, environment_id: str, sealed: str) -> str | None:
         """The token, or None when it was sealed under another key or for another environment."""

@@ -33,6 +33,8 @@ _propagator = TraceContextTextMapPropagator()
 class OpenTelemetryTracer:
     """A :class:`assay.observing.tracer.Tracer` that sends spans to ``endpoint``, the base URL of a collector."""
 
+    on = True
+
     def __init__(self, endpoint: str) -> None:
         exporter = OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", timeout=EXPORT_SECONDS)
         self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)

@@ -21,7 +21,12 @@ class RequestSpan(Protocol):
 
 
 class Tracer(Protocol):
-    """Makes spans. The steps inside the block of a request, or of another step, are its children."""
+    """Makes spans. The steps inside the block of a request, or of another step, are its children.
+
+    One that is not ``on`` makes none, and need not be asked.
+    """
+
+    on: bool
 
     def request(self, method: str, route: str, traceparent: Sequence[bytes]) -> AbstractContextManager[RequestSpan]:
         """The span of a request; ``traceparent`` are the values of that header (W3C Trace Context §3.2)."""
@@ -53,6 +58,8 @@ _NO_SPAN = _NoSpan()
 
 class NoTracer:
     """A :class:`Tracer` that makes none."""
+
+    on = False
 
     def request(self, method: str, route: str, traceparent: Sequence[bytes]) -> _NoSpan:
         """As ``Tracer.request`` says."""

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
+from typing import Any, TypeGuard
 
 import msgspec
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -152,10 +153,19 @@ def _mac(algorithm: str, secret: bytes, signature: bytes, signed: bytes) -> bool
 _Check = Callable[[PublicKeyTypes, bytes, bytes], bool]
 
 
-def _rsa_fits(key: rsa.RSAPublicKey, signature: bytes) -> bool:
+def _rsa_fits(key: Any, signature: bytes) -> TypeGuard[rsa.RSAPublicKey]:  # noqa: ANN401 - of any kind
     """RSA signatures are exactly as long as the modulus (RFC 8017 §8.1.2, §8.2.2); short keys are no keys (R30)."""
-    bits = key.key_size
+    kind: type = type(key)
+    if not _is_rsa(kind):
+        return False
+    bits: int = key.key_size
     return bits >= MIN_RSA_BITS and len(signature) == (bits + 7) // 8
+
+
+@lru_cache(maxsize=16)
+def _is_rsa(kind: type) -> bool:
+    """Whether keys of this type are RSA keys; asking an abstract class each time costs more than all other checks."""
+    return issubclass(kind, rsa.RSAPublicKey)
 
 
 _PKCS1V15 = padding.PKCS1v15()
@@ -163,7 +173,7 @@ _PKCS1V15 = padding.PKCS1v15()
 
 def _pkcs1v15(digest: hashes.HashAlgorithm, key: PublicKeyTypes, signature: bytes, signed: bytes) -> bool:
     """RSASSA-PKCS1-v1_5 (RFC 7518 §3.3)."""
-    if not isinstance(key, rsa.RSAPublicKey) or not _rsa_fits(key, signature):
+    if not _rsa_fits(key, signature):
         return False
     key.verify(signature, signed, _PKCS1V15, digest)
     return True
@@ -171,7 +181,7 @@ def _pkcs1v15(digest: hashes.HashAlgorithm, key: PublicKeyTypes, signature: byte
 
 def _pss(digest: hashes.HashAlgorithm, key: PublicKeyTypes, signature: bytes, signed: bytes) -> bool:
     """RSASSA-PSS: MGF1 with the same hash, and a salt exactly as long as the hash (RFC 7518 §3.5, security A67)."""
-    if not isinstance(key, rsa.RSAPublicKey) or not _rsa_fits(key, signature):
+    if not _rsa_fits(key, signature):
         return False
     scheme = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
     key.verify(signature, signed, scheme, digest)

@@ -46,7 +46,10 @@ def _newest(factors: list[Factor], profile_id: str) -> tuple[Factor, ...]:
 
 def end(factors: Iterable[Factor], expires_at: int) -> int:
     """When a session that rests on these factors ends, if it would else end at ``expires_at``."""
-    return min([expires_at, *(factor.ends_at for factor in factors if factor.ends_at is not None)])
+    for factor in factors:
+        if factor.ends_at is not None and factor.ends_at < expires_at:
+            expires_at = factor.ends_at
+    return expires_at
 
 
 def mfa_due(organization: Organization, member: Member | None) -> bool:

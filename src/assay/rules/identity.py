@@ -167,7 +167,8 @@ def _linked(stored: Person, person: Person, identity: Identity, *notes: str) -> 
     if identity.trusted_metadata:
         merged = merged_metadata(person.trusted_metadata, identity.trusted_metadata)
         person = msgspec.structs.replace(person, trusted_metadata=merged)
-    return Linked(person=person, changed=person != stored, notes=notes)
+    changed = person is not stored and person != stored
+    return Linked(person=person, changed=changed, notes=notes)
 
 
 def merged_metadata(current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
@@ -206,10 +207,12 @@ def check_organization(organization: Organization | NewOrganization, allowed: tu
 
 def is_for(organization: Organization | NewOrganization, allowed: tuple[str, ...]) -> bool:
     """Whether the list of a profile's organizations has this one; an empty list has them all."""
+    if not allowed:
+        return True
     names = {organization.external_id}
     if isinstance(organization, Organization):
         names.add(organization.organization_id)
-    return not allowed or not names.isdisjoint(allowed)
+    return not names.isdisjoint(allowed)
 
 
 def with_token_roles(person: Person, profile_id: str, role_ids: tuple[str, ...], policy: Policy) -> Linked:

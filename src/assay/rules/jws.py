@@ -20,13 +20,18 @@ MAX_KID_CHARACTERS = 1_024
 MAX_SHOWN_CHARACTERS = 200
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_STRANGE = b"!"
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+# Writes base64url as the plain base64 that decoders read, and everything that has no place in a token as one mark.
+_PLAIN = bytes(_TO_STANDARD[byte] if byte in _ALPHABET + b"." else _STRANGE[0] for byte in range(256))
+_PLAIN_OR_PADDED = bytes(b"="[0] if byte == b"="[0] else _PLAIN[byte] for byte in range(256))
 
 # Which last characters leave no stray bits behind, by the length of the last group of four (RFC 4648 §3.5).
 # Without this rule one signature has several spellings (security A32). One character alone holds no byte.
 _CANONICAL_ENDINGS = {1: b"", 2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
 
-# msgspec's decoder of base64 is five times as fast as the standard library's. It reads a JSON string, of which only
-# characters of the alphabet are left when it is called.
+# msgspec's decoder of base64 is three times as fast as the standard library's. It reads a JSON string, of which only
+# characters of plain base64 are left when it is called.
 _BASE64 = msgspec.json.Decoder(bytes)
 
 # Header members that would change how the rest is to be read, each with the reason it is refused.
@@ -68,27 +73,27 @@ def parse(token: str, *, padded: bool = False) -> Jws:
         raise errors.InvalidTrustedAuthToken(detail=_shape_fault(token))
     header, payload, signature = segments
     return Jws(
-        header=_read_header(header, padded=padded),
-        payload=_decode(payload, "payload", padded=padded),
-        signature=_decode(signature, "signature", padded=padded),
-        signed=header + b"." + payload,
+        _read_header(header, padded=padded),
+        _decode(payload, "payload", padded=padded),
+        _decode(signature, "signature", padded=padded),
+        token[: -1 - len(signature)].encode(),
     )
 
 
 def _segments(token: str, *, padded: bool) -> list[bytes] | None:
-    """The three segments, none of them empty and all of base64url characters; None for any other text."""
+    """The three segments in plain base64, none of them empty; None for a text with anything else in it."""
     if not token.isascii():
         return None
-    text = token.encode("ascii")
-    rest = text.translate(None, _ALPHABET)
-    # Only the two dots are left. Where padding is tolerated, each segment says for itself whether it is right.
-    if rest != b".." and not (padded and rest.replace(b"=", b"") == b".." and len(rest) <= _MOST_LEFT):
-        return None
+    text = token.encode().translate(_PLAIN_OR_PADDED if padded else _PLAIN)
     segments = text.split(b".")
-    return segments if all(segments) else None
+    if _STRANGE in text or len(segments) != _SEGMENTS or not all(segments):
+        return None
+    # Where padding is tolerated, each segment says for itself whether it is right.
+    return None if padded and text.count(b"=") > _MOST_PADDING else segments
 
 
-_MOST_LEFT = 2 + 3 * 2  # two dots, and at most two = in each segment
+_SEGMENTS = 3  # RFC 7515 §3.1
+_MOST_PADDING = 3 * 2  # at most two in each segment
 
 
 def shown(value: object) -> str:
@@ -141,7 +146,7 @@ def _shape_fault(token: str) -> str:
     count = token.count(".") + 1
     if count == 5:  # noqa: PLR2004 - the five parts of RFC 7516 §3.1
         return "the token has five segments, as encrypted tokens have; only signed ones are taken"
-    if count != 3:  # noqa: PLR2004 - the three parts of RFC 7515 §3.1
+    if count != _SEGMENTS:
         return f"the token has {count} segments instead of three"
     names = ("header", "payload", "signature")
     for name, segment in zip(names, token.split("."), strict=True):
@@ -155,7 +160,11 @@ def _decode(segment: bytes, name: str, *, padded: bool) -> bytes:
     rest = len(text) % 4
     if rest and text[-1] not in _CANONICAL_ENDINGS[rest]:
         raise errors.InvalidTrustedAuthToken(detail=f"the {name} segment is not canonical base64url")
-    return _BASE64.decode(b'"' + text.replace(b"-", b"+").replace(b"_", b"/") + b"==="[: -rest % 4] + b'"')
+    return _BASE64.decode(b'"' + text + _MISSING[rest])
+
+
+# What a JSON string of base64 lacks at its end, by the length of the last group of four.
+_MISSING = (b'"', b'==="', b'=="', b'="')
 
 
 def _without_padding(segment: bytes) -> bytes:
@@ -173,7 +182,7 @@ def _read_header(segment: bytes, *, padded: bool) -> dict[str, Any]:
     """
     if padded or len(segment) > _REMEMBERED_CHARACTERS:
         return _header(_decode(segment, "header", padded=padded))
-    return dict(_remembered_header(segment))
+    return _remembered_header(segment).copy()
 
 
 _REMEMBERED_CHARACTERS = 512

@@ -73,21 +73,22 @@ def read(claims: Claims, profile: Profile, vertical: Vertical) -> Identity:
     Raises errors.JwtInvalidClaims when a mapped claim is missing or has no usable form, or when the token names
     nobody at all, and InvalidTokenOrganizationIdClaim when the organization's claim has no usable form.
     """
-    source = _Source(claims, profile.attribute_mapping)
-    external_id = _external_id(source, EXTERNAL_ID_ATTRIBUTE[vertical])
-    in_organization = vertical == "b2b"
+    mapped, in_organization = profile.attribute_mapping, vertical == "b2b"
+    source = _Source(claims, mapped)
+    maps_external_id = EXTERNAL_ID_ATTRIBUTE[vertical] in mapped
+    external_id = _external_id(source, EXTERNAL_ID_ATTRIBUTE[vertical]) if maps_external_id else None
     return Identity(
         issuer=checks.issuer_of(profile, claims.values),
         token_id=_token_id(source),
         email=_email(source, required=external_id is None),
         email_verified=_email_verified(source, trust_email=profile.trust_email),
         external_id=external_id,
-        organization=_organization(source) if in_organization else None,
-        organization_name=_organization_name(source) if in_organization else None,
-        role_ids=_role_ids(source),
-        maps_external_id=EXTERNAL_ID_ATTRIBUTE[vertical] in profile.attribute_mapping,
-        name=_name(source),
-        trusted_metadata=_trusted_metadata(source),
+        organization=_organization(source) if in_organization and "organization_id" in mapped else None,
+        organization_name=_organization_name(source) if in_organization and "organization_name" in mapped else None,
+        role_ids=_role_ids(source) if "role_ids" in mapped else None,
+        maps_external_id=maps_external_id,
+        name=_name(source) if "name" in mapped else None,
+        trusted_metadata={} if mapped.keys() <= _ALL_ATTRIBUTES else _trusted_metadata(source),
     )
 
 
@@ -172,14 +173,11 @@ class _Source(msgspec.Struct, frozen=True):
 
     def value(self, attribute: str) -> Any:  # noqa: ANN401 - a JSON value
         """Return the value of an attribute; UNSET if it is not mapped or the token has nothing there."""
-        if attribute not in self.mapping:
-            return msgspec.UNSET
-        return mapped_values.find(attribute, self.mapping[attribute], self.claims)
+        where = self.mapping.get(attribute, msgspec.UNSET)
+        return where if where is msgspec.UNSET else mapped_values.find(attribute, where, self.claims)
 
     def text(self, attribute: str, refusal: type[errors.Error] = errors.JwtInvalidClaims) -> str | None:
         """Return the claim of an attribute as a string; None if there is none or it is null."""
-        if attribute not in self.mapping:
-            return None
         value = self.value(attribute)
         if isinstance(value, str):
             return value
@@ -306,7 +304,5 @@ def _trusted_metadata(source: _Source) -> dict[str, Any]:
     that was taken away must not stay.
     """
     names_of_keys = [attribute for attribute in source.mapping if attribute.startswith(METADATA)]
-    if not names_of_keys:
-        return {}
     values = {attribute.removeprefix(METADATA): source.value(attribute) for attribute in names_of_keys}
     return {key: None if value is msgspec.UNSET else value for key, value in values.items()}

@@ -169,15 +169,18 @@ def session_roles(
     A role that the policy does not have any more is left out, though the person keeps it: backends look for names in
     the roles of a session JWT, and there a role that was taken out of the policy must not go on counting.
     """
-    held = [DEFAULT_ROLE[vertical], *person.roles]
-    if person.token_roles:
-        for factor in factors:
-            held += person.token_roles.get(factor.profile_id, ())
-    known = policy.role_ids()
+    default, known = DEFAULT_ROLE[vertical], policy.role_ids()
+    if not person.roles and not person.token_roles:  # as most people
+        return (default,) if default in known else ()
+    held = [default, *person.roles]
+    for factor in factors:
+        held += person.token_roles.get(factor.profile_id, ())
     return tuple([role for role in dict.fromkeys(held) if role in known])
 
 
 def all_roles(vertical: Vertical, person: Member | User) -> tuple[str, ...]:
     """Every role of the person, whatever the session, as the member and user objects show them."""
+    if not person.roles and not person.token_roles:
+        return (DEFAULT_ROLE[vertical],)
     from_tokens = [role for roles in person.token_roles.values() for role in roles]
     return tuple(dict.fromkeys([DEFAULT_ROLE[vertical], *person.roles, *from_tokens]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, get_args
 
 import msgspec
@@ -25,6 +26,7 @@ ORGANIZATION_CLAIM = "https://stytch.com/organization"
 _json = msgspec.json.Encoder()
 
 
+@lru_cache(maxsize=1_024)
 def time(seconds: int) -> datetime:
     """What becomes RFC 3339 in UTC to the second, as every time on the wire, when it is encoded."""
     return datetime.fromtimestamp(seconds, UTC)
@@ -52,7 +54,7 @@ def claims(
     the template and custom claims stand beside ours; their names were checked when they were set (decisions D11). The
     session's own win over those of the template. The environment's id stays in the audience, where clients look.
     """
-    session = view.session
+    session, organization = view.session, view.organization
     environment_id = environment.environment_id
     more = shape.custom_audience
     own: dict[str, Any] = {
@@ -73,17 +75,14 @@ def claims(
             "sealed_token": sealed_token,
         },
     }
-    if view.organization is not None:
-        own[ORGANIZATION_CLAIM] = {
-            "organization_id": view.organization.organization_id,
-            "slug": view.organization.slug,
-        }
+    if organization is not None:
+        own[ORGANIZATION_CLAIM] = {"organization_id": organization.organization_id, "slug": organization.slug}
+    if not shape.claims and not session.custom_claims:
+        return own
     return {**merged_claims(shape.claims, session.custom_claims), **own}
 
 
-def contents(
-    view: SessionView, environment: Environment, shape: Shape, *, public_url: str, kid: str, token: str
-) -> bytes:
+def contents(view: SessionView, environment: Environment, shape: Shape, public_url: str, kid: str, token: str) -> bytes:
     """A digest that two session JWTs share only if the same key signed the same claims in them.
 
     Left out are the moment at which one is made and the last access. ``token`` is the session's, which the JWT

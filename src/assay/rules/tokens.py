@@ -99,7 +99,7 @@ def read(token: str, profile: Profile, now: float, seen: Seen | None = None) -> 
     """
     seen = seen or Seen()
     seen.step = "shape"
-    parsed = jws.parse(token, padded=any(isinstance(source, AlbSource) for source in profile.key_sources))
+    parsed = jws.parse(token, padded=bool(profile.key_sources) and _is_padded(profile))
     header = seen.unverified_header = parsed.header
     for seen.step, check in checks.OF_HEADER:
         check(header, profile)
@@ -115,6 +115,11 @@ def read(token: str, profile: Profile, now: float, seen: Seen | None = None) -> 
         jws=parsed,
         profile=profile,
     )
+
+
+def _is_padded(profile: Profile) -> bool:
+    """Whether tokens of this profile come with padding, as those of AWS load balancers do (security A28)."""
+    return any(isinstance(source, AlbSource) for source in profile.key_sources)
 
 
 def verify(unverified: Unverified, keys: Sequence[AnyKey]) -> Claims:
@@ -136,6 +141,8 @@ def verify(unverified: Unverified, keys: Sequence[AnyKey]) -> Claims:
 def _fits(key: AnyKey, unverified: Unverified) -> bool:
     if unverified.algorithm not in key.algorithms:
         return False
+    if key.issuer is None:
+        return True
     return checks.key_is_of_issuer(key.issuer, unverified.profile, unverified.unverified_claims)
 
 

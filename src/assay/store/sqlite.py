@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from assay import ids
+from assay.keys.recent import Kept
 from assay.model import (
     Caller,
     Environment,
@@ -52,8 +54,14 @@ from assay.store.rows import Parameters, json_text
 from assay.store.search import names_deleted, pattern
 from assay.store.sqlite_checkpoints import Checkpoints
 from assay.store.sqlite_lock import WriteLock
+from assay.store.sqlite_reads import MAX_ROWS
 from assay.store.sqlite_records import SqliteRecords
 from assay.store.sqlite_writer import Writer
+from assay.store.statements import STATEMENTS
+
+_SESSION_VIEW = STATEMENTS["session_view"]
+_MEMBER_AT = len(rows.SESSION.columns)
+_USER_AT = _MEMBER_AT + len(rows.MEMBER.columns)
 
 
 async def open_sqlite(
@@ -76,6 +84,7 @@ class SqliteStore(SqliteRecords):
     def __init__(self, connect: Callable[[], sqlite3.Connection], writer: Writer) -> None:
         super().__init__(connect)
         self._writer = writer
+        self._views: Kept[tuple[object, ...], SessionView] = Kept(MAX_ROWS)
 
     async def close(self) -> None:
         await self._writer.close()
@@ -261,7 +270,7 @@ class SqliteStore(SqliteRecords):
         if reference is None:
             return None
         key = {"environment_id": environment_id, "organization_id": organization_id, "reference": reference}
-        return self._one(name, rows.MEMBER, **key)
+        return self._same(name, rows.MEMBER, key)
 
     async def member_count(self, environment_id: str, organization_id: str) -> int:
         key = {"environment_id": environment_id, "organization_id": organization_id}
@@ -282,7 +291,7 @@ class SqliteStore(SqliteRecords):
     def _user(self, name: str, environment_id: str, reference: str | None) -> User | None:
         if reference is None:
             return None
-        return self._one(name, rows.USER, environment_id=environment_id, reference=reference)
+        return self._same(name, rows.USER, {"environment_id": environment_id, "reference": reference})
 
     async def search_organizations(self, search: Search) -> tuple[list[Organization], int]:
         return self._search("organizations", rows.ORGANIZATION, search)
@@ -301,17 +310,17 @@ class SqliteStore(SqliteRecords):
     # -- sessions
 
     async def session(self, environment_id: str, number: int) -> SessionView | None:
-        session = self._one("session", rows.SESSION, environment_id=environment_id, number=number)
-        if session is None:
+        """As the protocol says, and the very same view for as long as nothing of it has changed."""
+        found = self._run(_SESSION_VIEW, {"environment_id": environment_id, "number": number})
+        if not found:
             return None
-        subject = {"environment_id": environment_id, "reference": session.subject_id}
-        if session.subject_kind == "user":
-            return SessionView(session=session, user=self._one("user_by_id", rows.USER, **subject))
-        return SessionView(
-            session=session,
-            member=self._one("member_by_id", rows.MEMBER, **subject),
-            organization=self._configured(self._organization_by_id, environment_id, session.organization_id),
-        )
+        view = self._views.get(found[0]) or self._views.keep(found[0], _view(found[0]))
+        if view.session.organization_id is None:
+            return view
+        organization = self._configured(self._organization_by_id, environment_id, view.session.organization_id)
+        if view.organization is organization:
+            return view
+        return self._views.keep(found[0], msgspec.structs.replace(view, organization=organization))
 
     def _organization_by_id(self, environment_id: str, organization_id: str) -> Organization | None:
         key = {"environment_id": environment_id, "reference": organization_id}
@@ -341,6 +350,16 @@ class SqliteStore(SqliteRecords):
     async def recent_sessions(self, environment_id: str, search: SessionSearch) -> tuple[list[Session], int | None]:
         found, further = await session_search.find(self._aside, environment_id, search)
         return [rows.SESSION.record(row) for row in found], further
+
+
+def _view(row: tuple[Any, ...]) -> SessionView:
+    """The session of a row of three records, of which one or two are there; its organization is not among them."""
+    session, member, user = row[:_MEMBER_AT], row[_MEMBER_AT:_USER_AT], row[_USER_AT:]
+    return SessionView(
+        session=rows.SESSION.record(session),
+        member=None if member[0] is None else rows.MEMBER.record(member),
+        user=None if user[0] is None else rows.USER.record(user),
+    )
 
 
 def _holds(person: Member | User | None, address: str | None) -> bool:

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from typing import Any, TypeVar, cast
 
 from assay import errors
-from assay.keys.recent import Recent
+from assay.keys.recent import Kept
 from assay.store import (
     Search,
 )
@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 MAX_KEPT = 4_000
 """So many decoded records of the configuration are kept at most; a profile with its keys takes some kilobytes."""
+
+MAX_ROWS = 4_000
+"""So many rows of each kind are kept beside what was made of them at most; a member takes some two kilobytes."""
 
 
 class SqliteReads:
@@ -37,23 +40,35 @@ class SqliteReads:
         self._reader = connect()
         self._loop = asyncio.get_running_loop()
         self._in_turn = False
+        self._turn: sqlite3.Cursor | None = None
         self._version = -1
-        self._kept: Recent[tuple[object, ...], Any] = Recent(MAX_KEPT)
+        self._kept: Kept[tuple[object, ...], Any] = Kept(MAX_KEPT)
+        self._records: dict[Rows[Any], Kept[tuple[object, ...], Any]] = {}
 
     def _begin_turn(self) -> None:
-        """Let the statements from here to the end of this turn of the loop see one commit."""
-        self._fetched("begin", {})
-        version = self._fetched(STATEMENTS["configuration_version"], {})[0][0]
+        """Let the statements from here to the end of this turn of the loop see one commit.
+
+        The statement that is read here has further rows, so SQLite keeps its snapshot until the cursor is closed; that
+        takes two statements less than a transaction.
+        """
+        try:
+            self._turn = self._reader.execute(STATEMENTS["configuration_version"])
+            version = self._turn.fetchone()[0]
+        except sqlite3.Error as fault:
+            self._end_turn()
+            raise errors.StoreUnavailable(detail=f"reading: {fault}") from None
         if version != self._version:
-            self._version, self._kept = version, Recent(MAX_KEPT)
+            self._version, self._kept = version, Kept(MAX_KEPT)
         # Only now: nothing that is kept may be handed out in a turn for which the version could not be read.
         self._in_turn = True
         self._loop.call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
         self._in_turn = False
-        with suppress(sqlite3.Error):  # a fault of the file, or the end of the store, may have ended it already
-            self._reader.execute("rollback")
+        if self._turn is not None:
+            with suppress(sqlite3.Error):  # a fault of the file, or the end of the store, may have ended it already
+                self._turn.close()
+            self._turn = None
 
     def _configured(self, read: Callable[..., T | None], *key: object) -> T | None:
         """What ``read(*key)`` gives, kept in its decoded form until anything in the configuration changes.
@@ -68,8 +83,22 @@ class SqliteReads:
         if kept is None:
             kept = read(*key)
             if kept is not None:  # what is not there has names without end
-                self._kept.put(name, kept)
+                self._kept.keep(name, kept)
         return cast("T | None", kept)
+
+    def _same(self, name: str, shape: Rows[R], parameters: Parameters) -> R | None:
+        """As :meth:`_one`, and the very same record for as long as its row is the same.
+
+        Whoever makes something of a record can so tell at a glance whether what was made of it still holds.
+        """
+        found = self._run(STATEMENTS[name], parameters)
+        return self._record(shape, found[0]) if found else None
+
+    def _record(self, shape: Rows[R], row: tuple[object, ...]) -> R:
+        records = self._records.get(shape)
+        if records is None:
+            records = self._records[shape] = Kept(MAX_ROWS)
+        return cast("R", records.get(row) or records.keep(row, shape.record(row)))
 
     def _one(self, name: str, shape: Rows[R], **parameters: object) -> R | None:
         found = self._select(name, parameters)
@@ -91,14 +120,11 @@ class SqliteReads:
     def _run(self, sql: str, parameters: Parameters) -> list[Any]:
         if not self._in_turn:
             self._begin_turn()
-        return self._fetched(sql, parameters)
-
-    def _fetched(self, sql: str, parameters: Parameters) -> list[Any]:
         try:
-            return _fetched(self._reader, sql, parameters)
-        except errors.StoreUnavailable:
+            return self._reader.execute(sql, parameters).fetchall()
+        except sqlite3.Error as fault:
             self._end_turn()  # the snapshot may be gone, and what follows must not read from two
-            raise
+            raise errors.StoreUnavailable(detail=f"reading: {fault}") from None
 
     async def _aside(self, name: str, **parameters: object) -> list[Any]:
         """Read in a thread, on a connection of its own: what goes over whole tables holds up nobody else."""

@@ -9,8 +9,8 @@ import msgspec
 from assay.model import ReplayMark
 from assay.stories.attempts import Trail
 from assay.stories.context import Call, Context
+from assay.stories.granted import Opened
 from assay.stories.judging import Judged
-from assay.stories.opening import Opened
 from assay.stories.provisioning import Decision
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from assay import errors, jsontext
-from assay.model import Attempt, Outcome, Profile
+from assay.model import Attempt, Profile
 from assay.rules import facts, jws, tokens
 from assay.rules.mapping import Identity
 from assay.rules.tokens import Claims, Seen
@@ -17,6 +17,12 @@ from assay.stories.context import Call, Context
 MAX_TEXT = 255
 MAX_KEPT_BYTES = 2_048
 MAX_REASON = 1_000
+GRANTED = "granted"
+
+Whom = tuple[str | None, str | None, str | None]
+"""Subject id, organization id and session id."""
+
+NOBODY: Whom = (None, None, None)
 
 
 class Trail(msgspec.Struct, kw_only=True):
@@ -38,31 +44,31 @@ def start(profile_id: str) -> Trail:
     return Trail(profile_id=profile_id, started=time.perf_counter(), seen=seen)
 
 
-def granted(ctx: Context, call: Call, trail: Trail, **whom: str | None) -> Attempt:
-    """The record of a granted attest. ``whom``: ``subject_id``, ``organization_id``, ``session_id``."""
-    return _record(ctx, call, trail, "granted", "granted", "", **whom)
+def granted(call: Call, trail: Trail, whom: Whom, now: int) -> Attempt:
+    """The record of an attest that was granted at ``now`` (seconds)."""
+    return _record(call, trail, whom, now, code=GRANTED, reason="")
 
 
 def refused(ctx: Context, call: Call, trail: Trail, refusal: errors.Error) -> Attempt:
     """The record of a refused attest: the public code, the private reason, and the step that refused."""
     trail.findings["step"] = trail.seen.step
-    return _record(ctx, call, trail, "refused", refusal.code, (refusal.detail or refusal.message)[:MAX_REASON])
+    reason = (refusal.detail or refusal.message)[:MAX_REASON]
+    return _record(call, trail, NOBODY, int(ctx.clock()), code=refusal.code, reason=reason)
 
 
-def _record(
-    ctx: Context, call: Call, trail: Trail, outcome: Outcome, code: str, reason: str, **whom: str | None
-) -> Attempt:
+def _record(call: Call, trail: Trail, whom: Whom, now: int, *, code: str, reason: str) -> Attempt:
     header, claims = trail.seen.unverified_header, trail.seen.unverified_claims
     ignored = tokens.ignored_key_headers(header)
     if ignored:
         trail.findings["ignored_headers"] = list(ignored)
     identity = trail.identity
+    subject_id, organization_id, session_id = whom
     return Attempt(
         environment_id=call.environment.environment_id,
         request_id=call.request_id,
         # The id is the caller's text; a record must not be a place to store megabytes in.
         profile_id=trail.profile_id[:128],
-        outcome=outcome,
+        outcome="granted" if code == GRANTED else "refused",
         code=code,
         reason=reason,
         details=trail.findings,
@@ -74,8 +80,10 @@ def _record(
         verified=trail.claims is not None,
         kept_claims=_kept(trail),
         milliseconds=round((time.perf_counter() - trail.started) * 1000),
-        created_at=int(ctx.clock()),
-        **whom,
+        created_at=now,
+        subject_id=subject_id,
+        organization_id=organization_id,
+        session_id=session_id,
     )
 
 

@@ -16,8 +16,8 @@ from assay.rules.identity import NewOrganization, NewPerson
 from assay.stories import attempts, drift, granting, judging, opening, provisioning, replays
 from assay.stories.asked import Asked, AttestRequest, Planned
 from assay.stories.context import Call, Context
+from assay.stories.granted import Granted, Opened
 from assay.stories.judging import Judged
-from assay.stories.opening import Granted, Opened
 from assay.stories.provisioning import Decision
 
 __all__ = ["Asked", "AttestRequest", "Planned", "attest", "judged_token", "plan"]
@@ -63,7 +63,7 @@ async def _attest_once(asked: Asked) -> Granted:
     judged = await judged_token(asked)
     mark = replays.mark_of(asked.call, judged, asked.request, int(asked.ctx.clock()))
     asked.trail.seen.step = "replay"
-    earlier = await replays.earlier_use(asked.ctx, mark)
+    earlier = None if mark is None else await replays.earlier_use(asked.ctx, mark)
     planned = await plan(asked, judged, mark, earlier)
     if earlier is not None:
         return await granting.answer_again(asked, planned)
@@ -91,7 +91,7 @@ async def plan(asked: Asked, judged: Judged, mark: ReplayMark | None, earlier: R
     ctx, call, seen = asked.ctx, asked.call, asked.trail.seen
     seen.step = "session"
     passed_in = await (_session_passed_in(asked) if earlier is None else _session_of(asked, earlier))
-    ends_at = _end_of_session(judged, int(ctx.clock()))
+    ends_at = _end_of_session(judged, int(ctx.clock())) if judged.profile.session_ends_with_token else None
     decision = await provisioning.decide(
         ctx, call, judged.profile, judged.identity, asked.request.organization_id, seen
     )
@@ -101,10 +101,8 @@ async def plan(asked: Asked, judged: Judged, mark: ReplayMark | None, earlier: R
     return Planned(judged=judged, passed_in=passed_in, decision=decision, mark=mark, ends_at=ends_at)
 
 
-def _end_of_session(judged: Judged, now: int) -> int | None:
-    """When the session must end because the token does; None where the profile does not tie them (decisions D8)."""
-    if not judged.profile.session_ends_with_token:
-        return None
+def _end_of_session(judged: Judged, now: int) -> int:
+    """When the session must end because the token does, where the profile ties them (decisions D8)."""
     ends_at = checks.ends_at(judged.claims.values, judged.profile)
     if ends_at <= now:
         raise errors.JwtInvalidClaims(detail="the token ends now, and so would its session")

@@ -9,16 +9,18 @@ import msgspec
 
 from assay.config import Settings
 from assay.keys.keyset import KeySets
-from assay.keys.recent import Recent
+from assay.keys.recent import Kept, Recent
 from assay.keys.recent_jwts import RecentJwts
 from assay.keys.signing import Signer
 from assay.keys.token_seal import TokenSeal
 from assay.model import Caller, Environment, Event, Member, Observations
 from assay.observing.meter import Meter
+from assay.observing.request_log import REQUEST_LOG, RequestLog
 from assay.observing.tracer import NO_TRACER, Tracer
 from assay.rules.permissions import Policy
 from assay.store import Store
 from assay.stories.configured import Configurations
+from assay.stories.granted import Look
 from assay.stories.last_access import LastAccess
 from assay.stories.last_use import LastUse
 
@@ -29,6 +31,7 @@ def _holds_nothing(_sealed: bytes, _purpose: str, _plaintext: bytes) -> bool:
 
 
 _PROFILES_KEPT = 10_000
+_LOOKS_KEPT = 5_000
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +41,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     authenticate the cursors of searches (decisions D30). ``seal(plaintext, purpose)`` encrypts secrets of profiles;
     ``holds(sealed, purpose, plaintext)`` tells whether that is what was sealed, without opening it for anybody.
     ``observed`` is what this process knows of the tokens of each profile, by its ids and the time it was made.
+    ``looks`` are the last answers to an authenticate, by the numbers of their sessions.
     ``meter`` counts and ``tracer`` makes spans; neither takes anything that a caller wrote.
     """
 
@@ -53,10 +57,12 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     clock: Callable[[], float] = time.time
     meter: Meter = msgspec.field(default_factory=Meter)
     tracer: Tracer = NO_TRACER
+    request_log: RequestLog = REQUEST_LOG
     last_use: LastUse = msgspec.field(default_factory=LastUse)
     last_access: LastAccess = msgspec.field(default_factory=LastAccess)
     configured: Configurations = msgspec.field(default_factory=Configurations)
     recent_jwts: RecentJwts = msgspec.field(default_factory=RecentJwts)
+    looks: Kept[int, Look] = msgspec.field(default_factory=lambda: Kept(_LOOKS_KEPT))
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

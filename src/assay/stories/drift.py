@@ -29,11 +29,12 @@ async def observe(ctx: Context, call: Call, profile: Profile, claims: Claims) ->
     """Note what a granted token looks like. Writes only when it teaches something, and never fails the attest."""
     # One that was deleted and made again under its id knows nothing yet.
     key = (profile.environment_id, profile.profile_id, profile.created_at)
-    now = int(ctx.clock())
+    held = ctx.observed.get(key)
+    if held is not None and _teaches_nothing(held, claims):
+        return
     try:
-        held = ctx.observed.get(key)
         before = held or await ctx.store.observations(*key[:2]) or _nothing_yet(profile)
-        after = with_token(before, claims, now)
+        after = with_token(before, claims, int(ctx.clock()))
         if after is before:
             if held is None:
                 ctx.observed.put(key, before)
@@ -56,9 +57,9 @@ def _events(call: Call, before: Observations, after: Observations) -> tuple[Even
 
 def with_token(known: Observations, claims: Claims, now: int) -> Observations:
     """What is known after one more token; the same when it taught nothing."""
-    learning = known.tokens < LEARNING_TOKENS
-    if not learning and _is_familiar(known, claims):
+    if _teaches_nothing(known, claims):
         return known
+    learning = known.tokens < LEARNING_TOKENS
     names = {name[:_MAX_TEXT] for name in claims.values}
     algorithm, kid = str(claims.header["alg"])[:_MAX_TEXT], str(claims.header.get("kid", ""))[:_MAX_TEXT]
     started = sorted(names - known.claims.keys())[: MOST_NAMES - len(known.claims)]
@@ -81,11 +82,12 @@ def with_token(known: Observations, claims: Claims, now: int) -> Observations:
     )
 
 
-def _is_familiar(known: Observations, claims: Claims) -> bool:
-    """Whether the token looks just as those before, as nearly all do: the same claims, algorithm and kid."""
+def _teaches_nothing(known: Observations, claims: Claims) -> bool:
+    """Whether enough is known and this token has the same claims, algorithm and kid as others, as nearly all have."""
+    if known.tokens < LEARNING_TOKENS or claims.values.keys() != known.claims.keys():
+        return False
     header = claims.header
-    same_claims = claims.values.keys() == known.claims.keys()
-    return same_claims and header["alg"] in known.algorithms and header.get("kid", "") in known.kids
+    return header["alg"] in known.algorithms and header.get("kid", "") in known.kids
 
 
 def _is_new_kid(known: Observations, kid: str, now: int) -> bool:

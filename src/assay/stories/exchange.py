@@ -14,7 +14,7 @@ from assay.rules import factors, session_ids
 from assay.rules import identity as linking
 from assay.stories import opening, organizations
 from assay.stories.context import Call, Context
-from assay.stories.opening import Granted, Opened
+from assay.stories.granted import Granted, Opened
 
 MAX_TRIES = 8
 

@@ -153,7 +153,7 @@ async def _outlook(asked: Asked) -> _Outlook:
     judged = await attest.judged_token(asked)
     mark = replays.mark_of(asked.call, judged, asked.request, int(asked.ctx.clock()))
     asked.trail.seen.step = "replay"
-    earlier = await replays.earlier_use(asked.ctx, mark)
+    earlier = None if mark is None else await replays.earlier_use(asked.ctx, mark)
     planned = await attest.plan(asked, judged, mark, earlier)
     view = await _session_to_come(asked, planned, is_repeated=earlier is not None)
     roles = () if view is None else (await granting.shape_of(asked, view)).roles

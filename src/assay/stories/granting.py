@@ -14,7 +14,7 @@ from assay.rules.session_ids import Minted
 from assay.rules.session_jwt import Shape
 from assay.stories import attempts, opening, provisioning
 from assay.stories.asked import Asked, Planned
-from assay.stories.opening import Granted, Opened
+from assay.stories.granted import Granted, Opened
 from assay.stories.provisioning import Settled
 
 
@@ -48,7 +48,7 @@ async def _start(asked: Asked, planned: Planned, settled: Settled) -> Granted:
             session=session,
             guard=_guard(asked, judged.profile, now),
             replay=_of_session(planned.mark, session),
-            attempt=_granted(asked, settled, session_id),
+            attempt=_granted(asked, settled, session_id, now),
             events=(call.event(now, "session.started", session_id, by="attest", profile_id=profile_id),),
         )
         try:
@@ -82,7 +82,7 @@ async def _add_factor(asked: Asked, planned: Planned, settled: Settled, passed_i
         token_hash=token_hash,
         guard=_guard(asked, judged.profile, now),
         replay=_of_session(planned.mark, before),
-        attempt=_granted(asked, settled, session_id),
+        attempt=_granted(asked, settled, session_id, now),
         events=(call.event(now, "session.factor_added", session_id, profile_id=profile_id),),
     )
     await ctx.store.write(write)
@@ -126,8 +126,9 @@ async def shape_of(asked: Asked, view: SessionView) -> Shape:
 
 async def _without_session(asked: Asked, planned: Planned, settled: Settled) -> Granted:
     """A consumer attest without a duration says who it is, and starts nothing (contract §2.3)."""
-    attempt = _granted(asked, settled, None)
-    guard = _guard(asked, planned.judged.profile, int(asked.ctx.clock()))
+    now = int(asked.ctx.clock())
+    attempt = _granted(asked, settled, None, now)
+    guard = _guard(asked, planned.judged.profile, now)
     await asked.ctx.store.write(store.RecordAttempt(attempt=attempt, guard=guard, replay=planned.mark))
     return Granted(person=settled.person, organization=None, details=None, session_token="", session_jwt="")
 
@@ -155,7 +156,7 @@ async def answer_again(asked: Asked, planned: Planned) -> Granted:
         last_accessed_at=now,
         token_hash=token_hash,
         guard=_guard(asked, planned.judged.profile, now),
-        attempt=_granted(asked, settled, session_id),
+        attempt=_granted(asked, settled, session_id, now),
         events=(call.event(now, "session.answered_again", session_id),),
     )
     await ctx.store.write(write)
@@ -185,12 +186,6 @@ def _guard(asked: Asked, profile: Profile, now: int) -> store.Guard:
     )
 
 
-def _granted(asked: Asked, settled: Settled, session_id: str | None) -> Attempt:
-    return attempts.granted(
-        asked.ctx,
-        asked.call,
-        asked.trail,
-        subject_id=opening.id_of(settled.person),
-        organization_id=settled.organization.organization_id if settled.organization else None,
-        session_id=session_id,
-    )
+def _granted(asked: Asked, settled: Settled, session_id: str | None, now: int) -> Attempt:
+    organization_id = settled.organization.organization_id if settled.organization else None
+    return attempts.granted(asked.call, asked.trail, (opening.id_of(settled.person), organization_id, session_id), now)

@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from assay import errors
-from assay.model import Environment, Factor, Member, Organization, Session, SessionView, SubjectKind, User
+from assay.keys.recent_jwts import Signed
+from assay.model import Environment, Factor, Member, Session, SessionView, SubjectKind, User
 from assay.rules import claims as custom_claims
 from assay.rules import factors as rules_of_factors
 from assay.rules import session_ids, session_jwt, templates
 from assay.rules.session_ids import Minted
 from assay.rules.session_jwt import Shape
 from assay.stories.context import Call, Context
+from assay.stories.granted import Granted, Opened, SessionDetails
 
 SHORTEST_MINUTES = 5
 LONGEST_MINUTES = 527_040
 DEFAULT_MINUTES = 60
-
-
-class SessionDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """A session as callers see it; ``roles`` are those that count in it now."""
-
-    session: Session
-    session_id: str
-    roles: tuple[str, ...]
-    organization_slug: str | None
-
-
-class Granted(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is logged in, and with what.
-
-    ``details`` is None, and token and JWT are empty, for a consumer attest without a duration. ``granting_roles``
-    answers an authorization check, and is None where none was asked.
-    """
-
-    person: Member | User
-    organization: Organization | None
-    details: SessionDetails | None
-    session_token: str
-    session_jwt: str
-    granting_roles: tuple[str, ...] | None = None
-
-
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """A live session and the token that opens it, which is known because the caller showed it or its JWT."""
-
-    view: SessionView
-    token: str
 
 
 def check_duration(minutes: int | None) -> None:
@@ -190,6 +162,7 @@ def details_of(view: SessionView, roles: tuple[str, ...]) -> SessionDetails:
         session_id=session_ids.session_id(view.session),
         roles=roles,
         organization_slug=view.organization.slug if view.organization else None,
+        last_accessed_at=view.session.last_accessed_at,
     )
 
 
@@ -220,40 +193,36 @@ async def grant(
 
     With ``reuse`` that may be one of the last 30 seconds, if it says the same in all but its times.
     """
+    signed = await _session_jwt(ctx, call, opened, shape, reuse=reuse)
     return Granted(
         person=subject_of(opened.view),
         organization=opened.view.organization,
         details=details_of(opened.view, shape.roles),
         session_token=opened.token,
-        session_jwt=await _session_jwt(ctx, call, opened, shape, reuse=reuse),
+        session_jwt=signed.jwt,
         granting_roles=granting_roles,
+        issued_at=signed.issued_at,
     )
 
 
-async def _session_jwt(ctx: Context, call: Call, opened: Opened, shape: Shape, *, reuse: bool) -> str:
-    kid, now = call.caller.signing_kid, ctx.clock()
-    if kid is None:  # the environment's first keys are not made yet
-        return await _sign(ctx, call, opened, shape, int(now))
-    contents = session_jwt.contents(
-        opened.view, call.environment, shape, public_url=ctx.settings.public_url, kid=kid, token=opened.token
-    )
-    recent = ctx.recent_jwts.get(contents, now) if reuse else None
+async def _session_jwt(ctx: Context, call: Call, opened: Opened, shape: Shape, *, reuse: bool) -> Signed:
+    now, environment, view = ctx.clock(), call.environment, opened.view
+    public_url = ctx.settings.public_url
+    kid = call.caller.signing_kid or ""  # without one the environment's first keys are not made yet
+    contents = partial(session_jwt.contents, view, environment, shape, public_url, kid, opened.token)
+    recent = ctx.recent_jwts.get(view.session.number, contents, now) if reuse and kid else None
     if recent is not None:
         ctx.meter.reused()
         return recent
-    signed = await _sign(ctx, call, opened, shape, int(now))
-    ctx.recent_jwts.put(contents, signed, int(now))
-    return signed
-
-
-async def _sign(ctx: Context, call: Call, opened: Opened, shape: Shape, now: int) -> str:
-    environment = call.environment
     claims = session_jwt.claims(
-        opened.view,
+        view,
         environment,
         shape,
-        public_url=ctx.settings.public_url,
+        public_url=public_url,
         sealed_token=ctx.token_seal.seal(environment.environment_id, opened.token),
-        now=now,
+        now=int(now),
     )
-    return await ctx.signer.sign(environment, call.caller.signing_kid, claims)
+    signed = Signed(await ctx.signer.sign(environment, kid or None, claims), int(now), contents)
+    if kid:
+        ctx.recent_jwts.put(view.session.number, signed)
+    return signed

@@ -9,7 +9,7 @@ import msgspec
 from assay import errors, ids, store
 from assay.keys.signing import PUBLISHED_AFTER_RETIREMENT
 from assay.model import Caller, Environment, Kind, Project, Secret, SessionJwtAlgorithm, SigningKey, Vertical
-from assay.stories import credentials, environments, internal, slugs
+from assay.stories import credentials, environments, internal, last_use, slugs
 from assay.stories.context import Context, Operator
 
 
@@ -40,7 +40,9 @@ async def authenticate_caller(ctx: Context, project_id: str, secret: str) -> Cal
     right = credentials.matches(caller.secret.secret_hash if caller else None, secret_hash)
     if caller is None or not right:
         raise errors.UnauthorizedCredentials
-    await ctx.last_use.of_secret(ctx.store, caller.secret, ctx.clock())
+    found, now = caller.secret, ctx.clock()
+    if ctx.last_use.is_due(found.secret_id, found.used_at, now):
+        await last_use.note_secret(ctx.store, found, now)
     return caller
 
 

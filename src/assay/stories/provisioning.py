@@ -63,20 +63,27 @@ async def decide(
 
 async def settle(ctx: Context, call: Call, profile: Profile, identity: Identity, decision: Decision) -> Settled:
     """Write what the decision asks for. Raises store.Stale when somebody else was faster."""
+    organization, decided = decision.organization, decision.person
+    if isinstance(decided, Linked) and _is_settled(profile, decided) and not isinstance(organization, NewOrganization):
+        return Settled(organization=organization, person=decided.person, notes=decided.notes)
     now = int(ctx.clock())
     policy = await authority.policy_of(ctx, call.environment)
-    organization = decision.organization
     if isinstance(organization, NewOrganization):
         organization = await _create_organization(ctx, call, _new_organization(call, organization, now))
-    person = _person(call, decision.person, organization, now)
+    person = _person(call, decided, organization, now)
     with_roles = _with_roles(profile, identity, person.person, policy)
     notes = person.notes + with_roles.notes
     stored = with_roles.person
-    if isinstance(decision.person, NewPerson):
+    if isinstance(decided, NewPerson):
         await _create_person(ctx, call, stored, now)
     elif person.changed or with_roles.changed:
         stored = await _replace_person(ctx, call, stored, now, notes)
     return Settled(organization=organization, person=stored, notes=notes)
+
+
+def _is_settled(profile: Profile, decided: Linked) -> bool:
+    """Whether the person is stored just as the token has it, and the profile leaves roles alone: as nearly always."""
+    return not decided.changed and "role_ids" not in profile.attribute_mapping
 
 
 async def foresee(ctx: Context, call: Call, profile: Profile, identity: Identity, decision: Decision) -> Settled:

@@ -42,13 +42,11 @@ def _name(judged: Judged) -> str:
     return "fingerprint " + judged.claims.fingerprint
 
 
-async def earlier_use(ctx: Context, mark: ReplayMark | None) -> ReplayMark | None:
+async def earlier_use(ctx: Context, mark: ReplayMark) -> ReplayMark | None:
     """The use that this one repeats: by the same caller, with the same request, a moment ago. None for a first use.
 
     A lost answer must lock nobody out. Raises InvalidTrustedAuthToken for any other second use.
     """
-    if mark is None:
-        return None
     earlier = await ctx.store.replay_mark(mark.environment_id, mark.profile_id, mark.mark)
     if earlier is None or earlier.expires_at <= mark.created_at:
         return None

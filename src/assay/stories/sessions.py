@@ -12,7 +12,7 @@ from assay.rules import claims as custom_claims
 from assay.rules import permissions, session_ids, session_jwt
 from assay.stories import authority, members, opening
 from assay.stories.context import Actor, Call, Context
-from assay.stories.opening import Granted, Opened, SessionDetails
+from assay.stories.granted import Granted, Look, Opened, SessionDetails
 
 MAX_TRIES = 50
 
@@ -148,20 +148,49 @@ async def _access(
     ctx: Context, call: Call, request: AuthenticateRequest, opened: Opened, granting: tuple[str, ...] | None
 ) -> Granted:
     """The session after this access. Raises store.Stale when somebody changed or revoked it first."""
-    now = int(ctx.clock())
+    if request.session_duration_minutes is None and request.session_custom_claims is None:
+        return await _look_at(ctx, call, opened, granting)
     before = opened.view.session
-    after = opening.extended(before, request.session_duration_minutes, request.session_custom_claims, now)
+    after = opening.extended(before, request.session_duration_minutes, request.session_custom_claims, int(ctx.clock()))
     view = msgspec.structs.replace(opened.view, session=after)
     shape = await opening.shape(ctx, call, view)
-    if request.session_duration_minutes is None and request.session_custom_claims is None:
-        # Nothing to write: that the session was live when it was read decides this access against a revoke. Reading
-        # the body may have taken long since the caller was recognized, so the secret is looked at again (D29).
-        await opening.require_secret(ctx, call)
-        ctx.last_access.note(before.number, now)
-    else:
-        await _change(ctx, call, request, before, after)
+    await _change(ctx, call, request, before, after)
     opened = Opened(view=view, token=opened.token)
     return await opening.grant(ctx, call, opened, shape, granting_roles=granting, reuse=True)
+
+
+async def _look_at(ctx: Context, call: Call, opened: Opened, granting: tuple[str, ...] | None) -> Granted:
+    """The session as it is, and this access noted.
+
+    There is nothing to write: that the session was live when it was read decides this access against a revoke. Reading
+    the body may have taken long since the caller was recognized, so the secret is looked at again (decisions D29).
+    """
+    now = int(ctx.clock())
+    number = opened.view.session.number
+    look = ctx.looks.get(number)
+    if look is None or not look.holds(opened.view, call.caller, now):
+        look = ctx.looks.keep(number, await _first_look(ctx, call, opened, now))
+    else:
+        ctx.meter.reused()
+    await opening.require_secret(ctx, call)
+    ctx.last_access.note(number, now)
+    return _as_of(look.granted, now, granting)
+
+
+async def _first_look(ctx: Context, call: Call, opened: Opened, now: int) -> Look:
+    session = opening.extended(opened.view.session, None, None, now)
+    view = msgspec.structs.replace(opened.view, session=session)
+    shape = await opening.shape(ctx, call, view)
+    granted = await opening.grant(ctx, call, Opened(view=view, token=opened.token), shape, reuse=True)
+    return Look(view=opened.view, caller=call.caller, granted=granted)
+
+
+def _as_of(granted: Granted, now: int, granting: tuple[str, ...] | None) -> Granted:
+    details = granted.details
+    if details is None or (details.last_accessed_at >= now and granting is None):
+        return granted
+    later = msgspec.structs.replace(details, last_accessed_at=max(details.last_accessed_at, now))
+    return msgspec.structs.replace(granted, details=later, granting_roles=granting)
 
 
 async def _change(ctx: Context, call: Call, request: AuthenticateRequest, before: Session, after: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assay import errors, ids, store
 from assay.model import WorkspaceKey
-from assay.stories import credentials
+from assay.stories import credentials, last_use
 from assay.stories.context import Context, Operator
 
 REFUSAL = "The workspace key id or its secret is wrong. Send both as HTTP Basic credentials."
@@ -18,7 +18,9 @@ async def authenticate_operator(ctx: Context, key_id: str, secret: str) -> Opera
     right = credentials.matches(key.secret_hash if key else None, credentials.hash_secret(secret))
     if key is None or not right:
         raise errors.UnauthorizedCredentials(REFUSAL)
-    await ctx.last_use.of_workspace_key(ctx.store, key, ctx.clock())
+    now = ctx.clock()
+    if ctx.last_use.is_due(key.workspace_key_id, key.used_at, now):
+        await last_use.note_workspace_key(ctx.store, key, now)
     return Operator(name=key.workspace_key_id)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -21,6 +22,9 @@ STATUSES: dict[errors.ErrorKind, int] = {
     "too many": 429,
     "unavailable": 503,  # the only 5xx there is (decisions D18)
 }
+
+Record = TypeVar("Record")
+Rendered = TypeVar("Rendered")
 
 _encoder = msgspec.json.Encoder()
 
@@ -51,6 +55,34 @@ class Refusal(Answer, kw_only=True):
 def encode(answer: Answered) -> bytes:
     """The answer as JSON; times as RFC 3339 in UTC with ``Z``."""
     return _encoder.encode(answer)
+
+
+class Once(Generic[Record, Rendered]):
+    """Objects that many answers hold, written as JSON once and kept as long as the very same records come.
+
+    It knows nothing that could go out of date: the record is what was read from the store for this answer, and only
+    what was written from that one is used again. At most ``most`` are kept.
+    """
+
+    def __init__(self, render: Callable[[Record], Rendered], most: int) -> None:
+        self._render = render
+        self._most = most
+        self._kept: dict[str, tuple[Record, Rendered]] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __call__(self, record_id: str, record: Record) -> Rendered:
+        """``record``, whose id is ``record_id``, as it stands in an answer."""
+        kept = self._kept.get(record_id)
+        if kept is not None and kept[0] is record:
+            return kept[1]
+        # To the type checker it is what it will be on the wire.
+        written = cast("Rendered", msgspec.Raw(_encoder.encode(self._render(record))))
+        self._kept[record_id] = record, written
+        if len(self._kept) > self._most:
+            del self._kept[next(iter(self._kept))]
+        return written
 
 
 @lru_cache(maxsize=4096)  # an answer holds about ten times, and the answers of one second mostly the same ones

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from assay import model
-from assay.api.wire.answers import time
+from assay.api.wire.answers import Once, time
 from assay.stories import authority
 
 
@@ -139,3 +139,17 @@ def member(record: model.Member) -> Member:
         created_at=time(record.created_at),
         updated_at=time(record.updated_at),
     )
+
+
+_organizations = Once(organization, 1_000)
+_members = Once(member, 5_000)
+
+
+def organization_once(record: model.Organization) -> Organization:
+    """As :func:`organization`, for answers made so often that it is written once for each record."""
+    return _organizations(record.organization_id, record)
+
+
+def member_once(record: model.Member) -> Member:
+    """As :func:`member`, for answers made so often that it is written once for each record."""
+    return _members(record.member_id, record)

@@ -10,7 +10,7 @@ import msgspec
 from assay import model
 from assay.api.wire import organizations, users
 from assay.api.wire.answers import Answer, time
-from assay.stories.opening import Granted, SessionDetails
+from assay.stories.granted import Granted, SessionDetails
 
 
 class TrustedAuthTokenFactor(msgspec.Struct):
@@ -159,8 +159,8 @@ def member_attested(granted: Granted, request_id: str) -> MemberAttested:
         member_session=member_session(_details(granted)),
         session_token=granted.session_token,
         session_jwt=granted.session_jwt,
-        member=organizations.member(member),
-        organization=organizations.organization(_organization(granted)),
+        member=organizations.member_once(member),
+        organization=organizations.organization_once(_organization(granted)),
     )
 
 
@@ -171,8 +171,8 @@ def member_authenticated(granted: Granted, request_id: str) -> MemberAuthenticat
         member_session=member_session(_details(granted)),
         session_token=granted.session_token,
         session_jwt=granted.session_jwt,
-        member=organizations.member(_member(granted)),
-        organization=organizations.organization(_organization(granted)),
+        member=organizations.member_once(_member(granted)),
+        organization=organizations.organization_once(_organization(granted)),
         verdict=_verdict(granted),
     )
 
@@ -186,8 +186,8 @@ def member_exchanged(granted: Granted, request_id: str) -> MemberExchanged:
         member_session=member_session(_details(granted)),
         session_token=granted.session_token,
         session_jwt=granted.session_jwt,
-        member=organizations.member(member),
-        organization=organizations.organization(_organization(granted)),
+        member=organizations.member_once(member),
+        organization=organizations.organization_once(_organization(granted)),
     )
 
 
@@ -205,7 +205,7 @@ def user_attested(granted: Granted, request_id: str) -> UserAttested:
         session=None if granted.details is None else user_session(granted.details),
         session_token=granted.session_token,
         session_jwt=granted.session_jwt,
-        user=users.user(user),
+        user=users.user_once(user),
     )
 
 
@@ -216,7 +216,7 @@ def user_authenticated(granted: Granted, request_id: str) -> UserAuthenticated:
         session=user_session(_details(granted)),
         session_token=granted.session_token,
         session_jwt=granted.session_jwt,
-        user=users.user(_user(granted)),
+        user=users.user_once(_user(granted)),
         verdict=_verdict(granted),
     )
 
@@ -240,7 +240,7 @@ def member_session(details: SessionDetails) -> MemberSession:
         organization_id=session.organization_id or "",
         organization_slug=details.organization_slug or "",
         started_at=time(session.started_at),
-        last_accessed_at=time(session.last_accessed_at),
+        last_accessed_at=time(details.last_accessed_at),
         expires_at=time(session.expires_at),
         authentication_factors=tuple([_factor(factor) for factor in session.factors]),
         roles=details.roles,
@@ -256,7 +256,7 @@ def user_session(details: SessionDetails) -> Session:
         user_id=session.subject_id,
         attributes=Attributes(),
         started_at=time(session.started_at),
-        last_accessed_at=time(session.last_accessed_at),
+        last_accessed_at=time(details.last_accessed_at),
         expires_at=time(session.expires_at),
         authentication_factors=tuple([_factor(factor) for factor in session.factors]),
         roles=details.roles,

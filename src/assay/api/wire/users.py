@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from assay import model
-from assay.api.wire.answers import time
+from assay.api.wire.answers import Once, time
 from assay.stories import authority
 
 
@@ -63,6 +63,14 @@ class User(msgspec.Struct, kw_only=True):
 def user(record: model.User) -> User:
     """The stored user as callers see it."""
     return User(**fields(record))
+
+
+_users = Once(user, 5_000)
+
+
+def user_once(record: model.User) -> User:
+    """As :func:`user`, for answers made so often that it is written once for each record."""
+    return _users(record.user_id, record)
 
 
 def fields(record: model.User) -> dict[str, Any]:

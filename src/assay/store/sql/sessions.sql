@@ -117,9 +117,12 @@ delete from sessions
 where environment_id = :environment_id and subject_kind = 'member' and subject_id in (
     select m.member_id from members m where m.organization_id = :organization_id)
 
--- session
--- One session, live or not.
-select {session} from sessions where number = :number and environment_id = :environment_id
+-- session_view
+-- One session, live or not, with the member or the user whose it is.
+select {s.session}, {m.member}, {u.user} from sessions s
+left join members m on s.subject_kind = 'member' and m.member_id = s.subject_id and m.environment_id = s.environment_id
+left join users u on s.subject_kind = 'user' and u.user_id = s.subject_id and u.environment_id = s.environment_id
+where s.number = :number and s.environment_id = :environment_id
 
 -- sessions_of
 -- The live sessions of one subject, oldest first.
