@@ -146,7 +146,6 @@ HOT = [
     "release_member_emails",
     "user_by_id",
     "user_by_external_id",
-    "user_by_email",
     "sessions_of",
     "start_session",
     "update_session",

@@ -14,6 +14,7 @@ import hmac
 import re
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -85,6 +86,7 @@ def session_id(session: Session) -> str:
     return id_of(session.subject_kind, session.kind, session.number, session.id_tail)
 
 
+@lru_cache(maxsize=1_024)  # one attest writes the same id into its record, its JWT and its answer
 def id_of(subject_kind: SubjectKind, kind: Kind, number: int, id_tail: int) -> str:
     """The id of a session of which only these fields are at hand."""
     payload = number << 58 | id_tail

@@ -97,7 +97,7 @@ def read(token: str, profile: Profile, now: float, seen: Seen | None = None) -> 
     Raises errors.InvalidTrustedAuthToken (shape, algorithm, type), JwtInvalidIssuer, JwtInvalidAudience, or
     JwtInvalidClaims (times, and ``sub`` or ``jti`` that is not a string). Each has a detail for the attempt record.
     """
-    seen = seen or Seen()
+    seen = Seen() if seen is None else seen
     seen.step = "shape"
     parsed = jws.parse(token, padded=bool(profile.key_sources) and _is_padded(profile))
     header = seen.unverified_header = parsed.header

@@ -54,12 +54,12 @@ from assay.store.rows import Parameters, json_text
 from assay.store.search import names_deleted, pattern
 from assay.store.sqlite_checkpoints import Checkpoints
 from assay.store.sqlite_lock import WriteLock
-from assay.store.sqlite_reads import MAX_ROWS
+from assay.store.sqlite_reads import MAX_RECORDS
 from assay.store.sqlite_records import SqliteRecords
 from assay.store.sqlite_writer import Writer
 from assay.store.statements import STATEMENTS
 
-_SESSION_VIEW = STATEMENTS["session_view"]
+_SESSION_STAMP, _SESSION_VIEW = STATEMENTS["session_stamp"], STATEMENTS["session_view"]
 _MEMBER_AT = len(rows.SESSION.columns)
 _USER_AT = _MEMBER_AT + len(rows.MEMBER.columns)
 
@@ -84,7 +84,7 @@ class SqliteStore(SqliteRecords):
     def __init__(self, connect: Callable[[], sqlite3.Connection], writer: Writer) -> None:
         super().__init__(connect)
         self._writer = writer
-        self._views: Kept[tuple[object, ...], SessionView] = Kept(MAX_ROWS)
+        self._views: Kept[tuple[object, ...], SessionView] = Kept(MAX_RECORDS)
 
     async def close(self) -> None:
         await self._writer.close()
@@ -246,8 +246,10 @@ class SqliteStore(SqliteRecords):
         return found
 
     async def member(self, environment_id: str, organization_id: str, reference: str) -> Member | None:
-        name = "member_of_organization" if ids.is_own_form(reference) else "member_by_external_id"
-        return self._member(name, environment_id, organization_id, reference)
+        if not ids.is_own_form(reference):
+            return self._member("member_stamp_by_external_id", environment_id, organization_id, reference)
+        key = {"environment_id": environment_id, "organization_id": organization_id, "reference": reference}
+        return self._one("member_of_organization", rows.MEMBER, **key)
 
     async def member_by_id(self, environment_id: str, member_id: str) -> Member | None:
         return self._one("member_by_id", rows.MEMBER, environment_id=environment_id, reference=member_id)
@@ -256,42 +258,43 @@ class SqliteStore(SqliteRecords):
         return self._all("members_by_external_id", rows.MEMBER, environment_id=environment_id, external_id=external_id)
 
     async def member_by_email(self, environment_id: str, organization_id: str, email: str) -> Member | None:
-        return self._member("member_by_email", environment_id, organization_id, email)
+        return self._member("member_stamp_by_email", environment_id, organization_id, email)
 
     async def member_candidates(
         self, environment_id: str, organization_id: str, external_id: str | None, email: str | None
     ) -> tuple[Member | None, Member | None]:
-        by_external_id = self._member("member_by_external_id", environment_id, organization_id, external_id)
+        by_external_id = self._member("member_stamp_by_external_id", environment_id, organization_id, external_id)
         if _holds(by_external_id, email):
             return by_external_id, by_external_id
-        return by_external_id, self._member("member_by_email", environment_id, organization_id, email)
+        return by_external_id, self._member("member_stamp_by_email", environment_id, organization_id, email)
 
-    def _member(self, name: str, environment_id: str, organization_id: str, reference: str | None) -> Member | None:
+    def _member(self, stamp: str, environment_id: str, organization_id: str, reference: str | None) -> Member | None:
         if reference is None:
             return None
         key = {"environment_id": environment_id, "organization_id": organization_id, "reference": reference}
-        return self._same(name, rows.MEMBER, key)
+        return self._stamped(stamp, "member_by_id", rows.MEMBER, key)
 
     async def member_count(self, environment_id: str, organization_id: str) -> int:
         key = {"environment_id": environment_id, "organization_id": organization_id}
         return int(self._select("member_count", key)[0][0])
 
     async def user(self, environment_id: str, reference: str) -> User | None:
-        name = "user_by_id" if ids.is_own_form(reference) else "user_by_external_id"
-        return self._user(name, environment_id, reference)
+        if not ids.is_own_form(reference):
+            return self._user("user_stamp_by_external_id", environment_id, reference)
+        return self._one("user_by_id", rows.USER, environment_id=environment_id, reference=reference)
 
     async def user_candidates(
         self, environment_id: str, external_id: str | None, email: str | None
     ) -> tuple[User | None, User | None]:
-        by_external_id = self._user("user_by_external_id", environment_id, external_id)
+        by_external_id = self._user("user_stamp_by_external_id", environment_id, external_id)
         if _holds(by_external_id, email):
             return by_external_id, by_external_id
-        return by_external_id, self._user("user_by_email", environment_id, email)
+        return by_external_id, self._user("user_stamp_by_email", environment_id, email)
 
-    def _user(self, name: str, environment_id: str, reference: str | None) -> User | None:
+    def _user(self, stamp: str, environment_id: str, reference: str | None) -> User | None:
         if reference is None:
             return None
-        return self._same(name, rows.USER, {"environment_id": environment_id, "reference": reference})
+        return self._stamped(stamp, "user_by_id", rows.USER, {"environment_id": environment_id, "reference": reference})
 
     async def search_organizations(self, search: Search) -> tuple[list[Organization], int]:
         return self._search("organizations", rows.ORGANIZATION, search)
@@ -311,16 +314,18 @@ class SqliteStore(SqliteRecords):
 
     async def session(self, environment_id: str, number: int) -> SessionView | None:
         """As the protocol says, and the very same view for as long as nothing of it has changed."""
-        found = self._run(_SESSION_VIEW, {"environment_id": environment_id, "number": number})
+        key = {"environment_id": environment_id, "number": number}
+        found = self._run(_SESSION_STAMP, key)
         if not found:
             return None
-        view = self._views.get(found[0]) or self._views.keep(found[0], _view(found[0]))
+        stamp = found[0]
+        view = self._views.get(stamp) or self._views.keep(stamp, _view(self._run(_SESSION_VIEW, key)[0]))
         if view.session.organization_id is None:
             return view
         organization = self._configured(self._organization_by_id, environment_id, view.session.organization_id)
         if view.organization is organization:
             return view
-        return self._views.keep(found[0], msgspec.structs.replace(view, organization=organization))
+        return self._views.keep(stamp, msgspec.structs.replace(view, organization=organization))
 
     def _organization_by_id(self, environment_id: str, organization_id: str) -> Organization | None:
         key = {"environment_id": environment_id, "reference": organization_id}

@@ -23,8 +23,8 @@ T = TypeVar("T")
 MAX_KEPT = 4_000
 """So many decoded records of the configuration are kept at most; a profile with its keys takes some kilobytes."""
 
-MAX_ROWS = 4_000
-"""So many rows of each kind are kept beside what was made of them at most; a member takes some two kilobytes."""
+MAX_RECORDS = 4_000
+"""So many records of people, and so many views of sessions, are kept at most; a member takes some two kilobytes."""
 
 
 class SqliteReads:
@@ -43,7 +43,7 @@ class SqliteReads:
         self._turn: sqlite3.Cursor | None = None
         self._version = -1
         self._kept: Kept[tuple[object, ...], Any] = Kept(MAX_KEPT)
-        self._records: dict[Rows[Any], Kept[tuple[object, ...], Any]] = {}
+        self._records: Kept[tuple[str, int], Any] = Kept(MAX_RECORDS)
 
     def _begin_turn(self) -> None:
         """Let the statements from here to the end of this turn of the loop see one commit.
@@ -86,19 +86,21 @@ class SqliteReads:
                 self._kept.keep(name, kept)
         return cast("T | None", kept)
 
-    def _same(self, name: str, shape: Rows[R], parameters: Parameters) -> R | None:
-        """As :meth:`_one`, and the very same record for as long as its row is the same.
+    def _stamped(self, stamp: str, by_id: str, shape: Rows[R], key: Parameters) -> R | None:
+        """The record that the statement ``stamp`` finds, and the very same one for as long as its revision is.
 
+        That statement gives an id and a revision, which every change of the record moves; ``by_id`` reads the whole.
         Whoever makes something of a record can so tell at a glance whether what was made of it still holds.
         """
-        found = self._run(STATEMENTS[name], parameters)
-        return self._record(shape, found[0]) if found else None
-
-    def _record(self, shape: Rows[R], row: tuple[object, ...]) -> R:
-        records = self._records.get(shape)
-        if records is None:
-            records = self._records[shape] = Kept(MAX_ROWS)
-        return cast("R", records.get(row) or records.keep(row, shape.record(row)))
+        found = self._run(STATEMENTS[stamp], key)
+        if not found:
+            return None
+        record = self._records.get(found[0])
+        if record is None:
+            environment = {"environment_id": key["environment_id"]}
+            record = self._one(by_id, shape, **environment, reference=found[0][0])
+            self._records.keep(found[0], record)
+        return cast("R | None", record)
 
     def _one(self, name: str, shape: Rows[R], **parameters: object) -> R | None:
         found = self._select(name, parameters)

@@ -71,6 +71,12 @@ select {member} from members
 where organization_id = :organization_id and external_id = :reference
     and status <> 'deleted' and environment_id = :environment_id
 
+-- member_stamp_by_external_id
+-- Who that is, and at which revision.
+select member_id, revision from members
+where organization_id = :organization_id and external_id = :reference
+    and status <> 'deleted' and environment_id = :environment_id
+
 -- members_by_external_id
 -- Members of whatever organization with this external id, as many as it takes to know that it names no single one.
 select {member} from members
@@ -80,6 +86,12 @@ limit 2
 -- member_by_email
 -- Whoever holds the address, now or as a retired one; deleted members hold none.
 select {member} from members
+where environment_id = :environment_id and member_id = (
+    select a.member_id from member_emails a where a.organization_id = :organization_id and a.email = :reference)
+
+-- member_stamp_by_email
+-- Who that is, and at which revision.
+select member_id, revision from members
 where environment_id = :environment_id and member_id = (
     select a.member_id from member_emails a where a.organization_id = :organization_id and a.email = :reference)
 
@@ -114,6 +126,10 @@ select {user} from users where user_id = :reference and environment_id = :enviro
 -- The user with this external id, whoever attached it.
 select {user} from users where environment_id = :environment_id and external_id = :reference
 
--- user_by_email
--- The user with this address.
-select {user} from users where environment_id = :environment_id and email = :reference
+-- user_stamp_by_external_id
+-- Who that is, and at which revision.
+select user_id, revision from users where environment_id = :environment_id and external_id = :reference
+
+-- user_stamp_by_email
+-- Who that is, and at which revision.
+select user_id, revision from users where environment_id = :environment_id and email = :reference
