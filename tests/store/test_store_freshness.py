@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from assay.model import Session
 from assay.store import (
     ConfigureEnvironment,
     CreateSecret,
     CreateSigningKeys,
     DeleteOrganization,
     DeleteProfile,
+    NoteAccesses,
+    ReplaceMember,
     ReplaceOrganization,
     ReplaceProfile,
     RevokeSecret,
+    RevokeSessionsOf,
     RotateSigningKeys,
     Store,
     TouchSecret,
@@ -127,6 +131,57 @@ async def test_a_change_is_seen_by_the_next_read_of_every_process(
     await second.write(change(tenant))
     after = [await read(each, tenant) for each in (store, second)]
     assert after[0] == after[1] != before[0]
+
+
+SESSION_CHANGES: dict[str, Callable[[Tenant, Session], Write]] = {
+    "another end": lambda one, of: records.update(of, one.secret, expires_at=of.expires_at + 60),
+    "another factor": lambda one, of: records.update(of, one.secret, factors=(*of.factors, records.factor("second"))),
+    "other claims": lambda one, of: records.update(of, one.secret, custom_claims={"plan": True}),
+    "another token": lambda one, of: records.update(of, one.secret, token_hash=b"another token".ljust(32)),
+    "an access": lambda _, of: NoteAccesses(accesses={of.number: of.last_accessed_at + 1}),
+    "a revocation": lambda _, of: records.revoke(of),
+    "a revocation of all": lambda one, of: RevokeSessionsOf(
+        environment_id=one.id, subject_kind="member", subject_id=of.subject_id, revoked_at=NOW
+    ),
+    "a renamed member": lambda one, _: ReplaceMember(member=replace(one.member, name="Renamed")),
+    "a deleted member": lambda one, _: ReplaceMember(member=replace(one.member, status="deleted")),
+    "a renamed organization": lambda one, _: ReplaceOrganization(
+        organization=replace(one.organization, name="Renamed")
+    ),
+    "a deleted organization": lambda one, _: DeleteOrganization(
+        environment_id=one.id, organization_id=one.organization.organization_id
+    ),
+    "an erased member": lambda one, of: records.erase(one.id, "member", of.subject_id),
+}
+
+
+@pytest.mark.parametrize("case", SESSION_CHANGES)
+async def test_a_change_of_a_session_or_of_whose_it_is_is_seen_by_every_process(
+    store: Store, second: Store, tenant: Tenant, case: str
+) -> None:
+    session = records.session(tenant.member)
+    await store.write(records.start(session, tenant.secret))
+    before = [await each.session(tenant.id, session.number) for each in (store, second)]
+    assert before[0] == before[1]
+    await second.write(SESSION_CHANGES[case](tenant, session))
+    after = [await each.session(tenant.id, session.number) for each in (store, second)]
+    assert after[0] == after[1] != before[0]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda store, one: store.member(one.id, one.organization.organization_id, "sub|ada"),
+        lambda store, one: store.member_by_email(one.id, one.organization.organization_id, one.member.email),
+    ],
+    ids=["by external id", "by address"],
+)
+async def test_a_changed_member_is_seen_by_every_process(
+    store: Store, second: Store, tenant: Tenant, read: Read
+) -> None:
+    assert [await read(each, tenant) for each in (store, second)] == [tenant.member] * 2
+    await second.write(ReplaceMember(member=replace(tenant.member, name="Renamed")))
+    assert [(await read(each, tenant)).name for each in (store, second)] == ["Renamed"] * 2
 
 
 async def test_a_rotation_is_seen_by_the_next_read_of_every_process(

@@ -586,3 +586,24 @@ async def test_a_session_number_of_63_bits_is_kept(watched: Watched, tenant: Ten
     view = await watched.store.session(tenant.id, 2**63 - 1)
     assert view is not None
     assert view.session == session
+
+
+async def test_a_view_is_the_very_same_until_something_of_it_changes(watched: Watched, tenant: Tenant) -> None:
+    session = records.session(tenant.member)
+    await watched.store.write(records.start(session, tenant.secret))
+    first = await watched.store.session(tenant.id, session.number)
+    await asyncio.sleep(0)
+    assert await watched.store.session(tenant.id, session.number) is first
+    await watched.store.write(records.revoke(session))
+    assert await watched.store.session(tenant.id, session.number) is not first
+
+
+@pytest.mark.parametrize("table", ["members", "users", "sessions"])
+def test_no_statement_changes_a_record_behind_its_stamp(table: str) -> None:
+    """What is kept of these rows holds as long as the columns of the stamp are the same."""
+    stamp = {"last_accessed_at", "expires_at", "revoked_at"} if table == "sessions" else set()
+    for name, sql in STATEMENTS.items():
+        changes = re.search(rf"update {table} set\s(.*?)\swhere", sql, re.DOTALL)
+        if changes is None or "revision = revision" in changes[1]:
+            continue
+        assert set(re.findall(r"(?:^|, *)\s*(\w+) =", changes[1])) <= stamp, name
