@@ -25,7 +25,6 @@ class Protocol(HttpToolsProtocol):
     :data:`WHOLE_BODY`.
     """
 
-    _in_head = True
     _head_bytes = 0
     _defaults: tuple[object, bytes] = (None, b"")
     _common: HTTPScope
@@ -58,18 +57,13 @@ class Protocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self.headers = []
         self.scope = self._common | {"headers": self.headers}
-        self._in_head = True
         self._head_bytes = 0
-
-    def on_headers_complete(self) -> None:
-        """Count no more: bodies have a limit of their own."""
-        self._in_head = False
-        super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. Request lines and headers that never end are refused before they fill the memory."""
         super().data_received(data)
-        if self._in_head:
+        # What answers it is made when a head has ended; bodies have a limit of their own.
+        if self.cycle is None or self.cycle.scope is not self.scope:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("Request head too long.")

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 import structlog
 import uvloop
 
-from assay import errors, first_operator, http_server, logs, months
+from assay import errors, first_operator, garbage, http_server, logs, months
 from assay.app import open_context
 from assay.config import Settings
 from assay.front import Front
@@ -87,6 +87,7 @@ async def serve(
             invitation = await first_operator.invited(context)
 
             def announce() -> None:
+                garbage.look_seldom()
                 _announce(url, on_listening, invitation, settings)
 
             if settings.workers > 1:

@@ -87,6 +87,8 @@ def request(line: str, *headers: str, body: str = "") -> bytes:
     return "\r\n".join([line, "host: assay", *headers, "", body]).encode()
 
 
+ASKED = request("GET /healthz HTTP/1.1")
+
 CONVERSATIONS = {
     "kept alive": [request("GET /healthz HTTP/1.1"), request("GET /healthz HTTP/1.1")],
     "two at once": [request("GET /healthz HTTP/1.1") * 2],
@@ -178,6 +180,29 @@ async def test_a_body_that_is_there_is_taken_without_waiting(world: World, opene
     assert given == [b"{}", None, None]
 
 
+async def test_no_request_is_given_the_body_of_another_one(opened: Opened) -> None:
+    given: list[bytes | None] = []
+
+    async def look(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        given.append(scope["extensions"][WHOLE_BODY]["body"](scope))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    bodies = [request("POST / HTTP/1.1", "content-length: 1", body=str(number)) for number in range(3)]
+    await opened(look).say(b"".join(bodies))
+    assert given == [None, None, b"2"]
+
+
+async def test_each_answer_tells_the_date_of_its_second(world: World, opened: Opened) -> None:
+    connection = opened(world.app)
+    await connection.say(ASKED)
+    connection.protocol.server_state.default_headers = [(b"date", b"Thu, 01 Jan 2026 00:00:01 GMT")]
+    first, second = await connection.say(ASKED)
+    assert b"\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\n" in first
+    assert b"\r\ndate: Thu, 01 Jan 2026 00:00:01 GMT\r\n" in second
+
+
 # ---------------------------------------------------------------- connections that nobody uses
 
 
@@ -215,9 +240,6 @@ def idle(world: World, opened: Opened) -> tuple[Connection, Clockwork]:
     clockwork.create_task = running.create_task  # type: ignore[attr-defined]
     connection.protocol.loop = clockwork  # type: ignore[assignment]
     return connection, clockwork
-
-
-ASKED = request("GET /healthz HTTP/1.1")
 
 
 async def test_a_connection_is_closed_once_nobody_used_it_for_so_long(idle: tuple[Connection, Clockwork]) -> None:
@@ -270,16 +292,17 @@ async def test_an_answer_waits_for_a_peer_that_is_slow_to_read(world: World, ope
 
 
 async def test_nothing_is_written_to_a_peer_that_is_gone(opened: Opened) -> None:
-    taken: list[bool] = []
+    taken: list[bool | bytes | None] = []
 
     async def late(scope: Scope, receive: Receive, send: Send) -> None:
         del receive, send
         connection.protocol.connection_lost(ConnectionResetError())
+        taken.append(scope["extensions"][WHOLE_BODY]["body"](scope))
         taken.append(scope["extensions"][WHOLE_ANSWER]["answer"](scope, 200, b"", b"{}"))
 
     connection = opened(late)
     assert await connection.say(request("GET / HTTP/1.1")) == []
-    assert taken == [False]
+    assert taken == [None, False]
 
 
 async def test_a_request_is_answered_once(opened: Opened) -> None:

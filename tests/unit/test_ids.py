@@ -41,3 +41,10 @@ def test_a_copy_of_the_process_makes_others() -> None:
         theirs = read.read()
     assert len(theirs) == 300 * 36
     assert [text for text in (ids.random_uuid() for _ in range(300)) if text in theirs] == []
+
+
+def test_the_shortest_of_our_ids_has_our_form_and_nothing_shorter() -> None:
+    shortest = "a-test-00000000-0000-4000-8000-000000000000"
+    assert ids.is_own_form(shortest)
+    assert not ids.is_own_form(shortest[1:])
+    assert not ids.is_own_form(shortest[:-1])

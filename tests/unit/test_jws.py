@@ -147,6 +147,15 @@ def test_a_tolerant_reader_takes_no_other_padding(place: int, change: Callable[[
         jws.parse(".".join(segments), padded=True)
 
 
+def test_more_padding_than_three_segments_can_have_is_a_matter_of_shape() -> None:
+    with pytest.raises(errors.InvalidTrustedAuthToken) as raised:
+        jws.parse(GOOD + "=======", padded=True)
+    assert "padding included" in raised.value.detail
+    with pytest.raises(errors.InvalidTrustedAuthToken) as raised:
+        jws.parse(GOOD + "======", padded=True)
+    assert raised.value.detail == "a segment has wrong padding"
+
+
 def test_padding_that_is_missing_one_sign_is_refused() -> None:
     segments = compact({"alg": "ES256", "kid": "ones"}, b'{"a": 1}', b"sig1").split(".")
     assert len(segments[2]) % 4 == 2

@@ -59,6 +59,10 @@ def test_roles_from_a_token_count_only_in_sessions_with_a_factor_of_its_profile(
     assert permissions.all_roles("b2b", member) == ("stytch_member", "a", "b", "c")
 
 
+def test_a_default_role_that_the_policy_does_not_have_counts_for_nothing() -> None:
+    assert permissions.session_roles("consumer", records.user("project-test-1"), (), Policy(())) == ()
+
+
 def test_a_user_has_the_default_role_of_consumer_projects() -> None:
     policy = permissions.DEFAULT_POLICY["consumer"]
     assert permissions.session_roles("consumer", records.user("project-test-1"), (), policy) == ("stytch_user",)

@@ -473,6 +473,16 @@ async def test_a_token_without_kid_looks_again_when_nothing_fits(web: Web, keys:
     assert kids(await keys.find(None, "ES384")) == ["second"]
 
 
+async def test_a_token_without_kid_looks_again_when_a_key_without_name_does_not_fit(web: Web, keys: KeySet) -> None:
+    nameless = json.loads(document(FIRST))
+    del nameless["keys"][0]["kid"]
+    web.answers[URL] = json.dumps(nameless).encode()
+    assert kids(await keys.find(None, "ES256")) == [None]
+    web.answers[URL] = document(FIRST, SECOND)
+    web.turn(30)
+    assert kids(await keys.find(None, "ES384")) == ["second"]
+
+
 # ---------------------------------------------------------------- whose key
 
 

@@ -49,12 +49,22 @@ def shown(seconds: int) -> str:
 def test_times_are_utc_to_the_second_whatever_the_machines_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", zone)
     time.tzset()
+    session_jwt.time.cache_clear()
     try:
         assert shown(1_780_000_005) == "2026-05-28T20:26:45Z"
     finally:
         monkeypatch.undo()
         time.tzset()
     assert os.environ.get("TZ") != "Asia/Tokyo"
+
+
+def test_custom_claims_are_in_the_jwt_where_there_is_no_template() -> None:
+    ada = records.member(records.organization(ENVIRONMENT_ID))
+    view = SessionView(session=records.session(ada, custom_claims={"plan": "pro"}), member=ada)
+    environment = records.new_project().environments[1]
+    shape = session_jwt.Shape(("stytch_member",))
+    made = session_jwt.claims(view, environment, shape, public_url="", sealed_token="sealed", now=NOW)
+    assert made["plan"] == "pro"
 
 
 def test_a_jwt_of_ours_names_its_session() -> None:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from assay import errors, ids, jsontext
 from assay.api import arguments, bodies, credentials
 from assay.api.wire.answers import Answered, encode, refusal
-from assay.model import Vertical
+from assay.model import Environment, Vertical
 from assay.stories import projects, sessions, workspace_keys
 from assay.stories.context import Call, Context, Operator
 
@@ -235,14 +235,22 @@ def handler(row: Route) -> Handler:
 
 
 def _served(row: Route) -> Handler:
-    """Credentials, vertical, member session, body, story, in this order (decisions D16)."""
+    """Credentials, vertical, member session, body, story, in this order (decisions D16).
+
+    Nothing of the body is read before the caller is known, so that strangers cannot make the service work (R44).
+    """
     plain = jsontext.PlainReader(row.request)
-    story, render = row.story, row.render
+    vertical, story, render = row.vertical, row.story, row.render
 
     async def handle(context: Context, exchange: Exchange) -> Answered:
-        call = await _authenticated(context, exchange)
-        exchange.environment_id = call.environment.environment_id
-        _check_vertical(row, call)
+        shown = exchange.credentials
+        if shown is None:
+            raise errors.UnauthorizedCredentials(detail="no well-formed Basic credentials")
+        caller = await projects.authenticate_caller(context, shown.caller_id, shown.secret)
+        exchange.environment_id = caller.environment.environment_id
+        if vertical is not None and vertical != caller.environment.vertical:
+            raise _wrong_vertical(caller.environment)
+        call = Call(caller=caller, request_id=exchange.request_id)
         session = credentials.member_session(exchange.headers)
         if session is not None:
             call = await _with_actor(context, call, row, *session)
@@ -265,17 +273,8 @@ def _managed(row: Route) -> Handler:
     return handle
 
 
-async def _authenticated(context: Context, exchange: Exchange) -> Call:
-    """Nothing of the body is read before this, so that strangers cannot make the service work (R44)."""
-    shown = exchange.credentials
-    if shown is None:
-        raise errors.UnauthorizedCredentials(detail="no well-formed Basic credentials")
-    caller = await projects.authenticate_caller(context, shown.caller_id, shown.secret)
-    return Call(caller=caller, request_id=exchange.request_id)
-
-
 async def _operator(context: Context, exchange: Exchange) -> Operator:
-    """As :func:`_authenticated`, for workspace keys."""
+    """Who calls. Nothing of the body is read before, so that strangers cannot make the service work (R44)."""
     shown = exchange.credentials
     if shown is None:
         raise errors.UnauthorizedCredentials(workspace_keys.REFUSAL, detail="no well-formed Basic credentials")
@@ -283,10 +282,8 @@ async def _operator(context: Context, exchange: Exchange) -> Operator:
     return msgspec.structs.replace(operator, request_id=exchange.request_id)
 
 
-def _check_vertical(row: Route, call: Call) -> None:
-    if row.vertical in (None, call.environment.vertical):
-        return
-    raise errors.InvalidConsumerEndpoint if call.environment.vertical == "b2b" else errors.InvalidB2BEndpoint
+def _wrong_vertical(environment: Environment) -> errors.Error:
+    return errors.InvalidConsumerEndpoint() if environment.vertical == "b2b" else errors.InvalidB2BEndpoint()
 
 
 async def _with_actor(context: Context, call: Call, row: Route, token: str | None, jwt: str | None) -> Call:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -12,13 +12,12 @@ MOST_PER_PROFILE = 10
 
 
 def add(
-    factors: Iterable[Factor], profile_id: str, token_id: str, now: int, *, ends_at: int | None = None
+    factors: Sequence[Factor], profile_id: str, token_id: str, now: int, *, ends_at: int | None = None
 ) -> tuple[Factor, ...]:
     """``factors`` with this token's factor added, or refreshed if the session holds it already; times in seconds.
 
     ``ends_at`` is when the session ends at the latest because of it (decisions D8).
     """
-    others: list[Factor] = []
     fresh = Factor(
         profile_id=profile_id,
         token_id=token_id,
@@ -27,6 +26,9 @@ def add(
         updated_at=now,
         ends_at=ends_at,
     )
+    if not factors:
+        return (fresh,)
+    others: list[Factor] = []
     for factor in factors:
         if (factor.profile_id, factor.token_id) == (profile_id, token_id):
             fresh = msgspec.structs.replace(factor, last_authenticated_at=now, updated_at=now, ends_at=ends_at)

@@ -174,7 +174,9 @@ class _Source(msgspec.Struct, frozen=True):
     def value(self, attribute: str) -> Any:  # noqa: ANN401 - a JSON value
         """Return the value of an attribute; UNSET if it is not mapped or the token has nothing there."""
         where = self.mapping.get(attribute, msgspec.UNSET)
-        return where if where is msgspec.UNSET else mapped_values.find(attribute, where, self.claims)
+        if where is msgspec.UNSET:
+            return where
+        return mapped_values.find(attribute, where, self.claims)
 
     def text(self, attribute: str, refusal: type[errors.Error] = errors.JwtInvalidClaims) -> str | None:
         """Return the claim of an attribute as a string; None if there is none or it is null."""

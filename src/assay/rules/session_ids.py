@@ -15,6 +15,7 @@ import re
 import uuid
 from collections.abc import Callable
 from functools import lru_cache
+from functools import lru_cache
 
 import msgspec
 
@@ -28,6 +29,8 @@ _JITTER_BYTES = 3
 _NUMBER_CHARACTERS = 12
 """The first characters of a token stand for nine bytes, and the number takes eight."""
 _STANDARD = str.maketrans("-_", "+/")
+_IDS_KEPT = 1_024
+"""A login names its session three times: in its record, in the JWT and in the answer."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{44}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _PREFIX: dict[SubjectKind, str] = {"member": "member-session", "user": "session"}
@@ -87,6 +90,7 @@ def session_id(session: Session) -> str:
 
 
 @lru_cache(maxsize=1_024)  # one attest writes the same id into its record, its JWT and its answer
+@lru_cache(maxsize=_IDS_KEPT)
 def id_of(subject_kind: SubjectKind, kind: Kind, number: int, id_tail: int) -> str:
     """The id of a session of which only these fields are at hand."""
     payload = number << 58 | id_tail

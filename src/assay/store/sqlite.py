@@ -49,11 +49,11 @@ from assay.store import (
     sqlite_files,
 )
 from assay.store.operator_plans import searched
-from assay.store.plans import plan
 from assay.store.rows import Parameters, json_text
 from assay.store.search import names_deleted, pattern
 from assay.store.sqlite_checkpoints import Checkpoints
 from assay.store.sqlite_lock import WriteLock
+from assay.store.sqlite_plans import plan
 from assay.store.sqlite_reads import MAX_RECORDS
 from assay.store.sqlite_records import SqliteRecords
 from assay.store.sqlite_writer import Writer

@@ -15,14 +15,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from assay import errors
 from assay.observing.meter import Meter
 from assay.store import Conflict, Stale, UniqueKey
 from assay.store.sqlite_checkpoints import Checkpoints
 from assay.store.sqlite_lock import WriteLock
-from assay.store.steps import Otherwise, Plan
+from assay.store.sqlite_plans import KEEPS_GUARDS, SqlitePlan
+from assay.store.steps import Otherwise
 
 MAX_BATCH = 512
 """So many writes share a commit at most: the first of them waits for the last."""
@@ -47,10 +48,14 @@ _CONFLICTS: Mapping[str, UniqueKey] = {
 _UNIQUE = "UNIQUE constraint failed: "
 
 
+Held = set[object]
+"""The values of guards that hold, for the length of a transaction."""
+
+
 class Job(NamedTuple):
     """A plan, and whoever waits for it."""
 
-    plan: Plan
+    plan: SqlitePlan
     answer: asyncio.Future[None]
 
 
@@ -80,16 +85,16 @@ class Writer:
 
     # -- on the event loop
 
-    async def commit(self, plan: Plan) -> None:
-        """Run the plan and make it durable. Raises Conflict, Stale or errors.StoreUnavailable."""
+    def commit(self, plan: SqlitePlan) -> asyncio.Future[None]:
+        """Run the plan and make it durable: to be awaited. Raises Conflict, Stale or errors.StoreUnavailable."""
         if self._closed:
             raise errors.StoreUnavailable(detail="the store is closed")
         if not self._tick:
             self._loop.call_soon(self._hand_over)
-        job = Job(plan, self._loop.create_future())
-        self._tick.append(job)
+        answer = self._loop.create_future()
+        self._tick.append(Job(plan, answer))
         self._waiting += 1
-        await job.answer
+        return answer
 
     async def close(self) -> None:
         """Commit what was handed over, then end the thread and its connection."""
@@ -193,32 +198,44 @@ def _run_all(connection: sqlite3.Connection, batch: list[Job]) -> list[Exception
     """
     connection.execute("begin immediate")
     outcomes: list[Exception | None] = []
+    held: Held = set()
     for job in batch:
-        fault, changed = _run(connection, job.plan)
+        fault, changed = _run(connection, job.plan, held)
         if fault is not None and changed:
             connection.execute("rollback")
             connection.execute("begin immediate")
-            return [_run_undoable(connection, each.plan) for each in batch]
+            held.clear()
+            return [_run_undoable(connection, each.plan, held) for each in batch]
         outcomes.append(fault)
     return outcomes
 
 
-def _run_undoable(connection: sqlite3.Connection, plan: Plan) -> Exception | None:
+def _run_undoable(connection: sqlite3.Connection, plan: SqlitePlan, held: Held) -> Exception | None:
     """Run one plan so that it happens as a whole or not at all. Raises what concerns the whole batch."""
     connection.execute("savepoint one")
-    fault, _ = _run(connection, plan)
+    fault, _ = _run(connection, plan, held)
     if fault is not None:
         connection.execute("rollback to one")
     connection.execute("release one")
     return fault
 
 
-def _run(connection: sqlite3.Connection, plan: Plan) -> tuple[Exception | None, bool]:
-    """What is wrong with one plan, if anything, and whether it has changed something before that came out."""
+def _run(connection: sqlite3.Connection, plan: SqlitePlan, held: Held) -> tuple[Exception | None, bool]:
+    """What is wrong with one plan, if anything, and whether it has changed something before that came out.
+
+    ``held`` are the guards that were found to hold in this transaction. They are looked for again after anything that
+    could change it: a secret that was revoked by one write of a commit opens nothing to the next (decisions D29).
+    """
     changed = False
     try:
-        for sql, parameters, otherwise in plan:
-            if connection.execute(sql, parameters).rowcount:
+        for sql, values, otherwise in plan:
+            if otherwise == "holds":
+                if values not in held and not _holds(connection, sql, values, held):
+                    return Stale(), changed
+                continue
+            if sql not in KEEPS_GUARDS:
+                held.clear()
+            if connection.execute(sql, values).rowcount:
                 changed = True
             elif otherwise != "go on":
                 return _without_effect(otherwise), changed
@@ -227,6 +244,14 @@ def _run(connection: sqlite3.Connection, plan: Plan) -> tuple[Exception | None, 
             raise
         return _verdict(fault), changed
     return None, changed
+
+
+def _holds(connection: sqlite3.Connection, sql: str, values: Any, held: Held) -> bool:  # noqa: ANN401 - of any column
+    """Whether a guard holds; one that does is remembered."""
+    if connection.execute(sql, values).fetchone() is None:
+        return False
+    held.add(values)
+    return True
 
 
 def _without_effect(otherwise: Otherwise) -> Exception | None:

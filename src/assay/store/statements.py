@@ -41,6 +41,7 @@ SHAPES: Mapping[str, rows.Rows[Any]] = {
 # The one gap left open: a search puts its conditions here, each of them a statement of these files (search.py).
 CONDITIONS = "{conditions}"
 
+_NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _PLACE = re.compile(r"\{(?P<before>:|\w+\.)?(?P<name>\w+)\}")
 
 
@@ -64,6 +65,11 @@ def _blocks(folder: Path) -> dict[str, str]:
                 raise ValueError(f"{file.name}: {name} needs a name of its own, a sentence and a statement")
             blocks[name[3:]] = "\n".join(line for line in statement if not line.startswith("--")).rstrip(";")
     return blocks
+
+
+def positional(text: str, *columns: str) -> str:
+    """A statement that takes its values in the order of ``columns``. Raises ValueError for a place of any other name."""
+    return _NAMED.sub(lambda place: f"?{columns.index(place[1]) + 1}", text)
 
 
 def _fill(text: str, blocks: Mapping[str, str]) -> str:

@@ -90,13 +90,18 @@ async def plan(asked: Asked, judged: Judged, mark: ReplayMark | None, earlier: R
     """
     ctx, call, seen = asked.ctx, asked.call, asked.trail.seen
     seen.step = "session"
-    passed_in = await (_session_passed_in(asked) if earlier is None else _session_of(asked, earlier))
+    passed_in = None
+    if earlier is not None:
+        passed_in = await _session_of(asked, earlier)
+    elif asked.request.session_token or asked.request.session_jwt:
+        passed_in = await _session_passed_in(asked)
     ends_at = _end_of_session(judged, int(ctx.clock())) if judged.profile.session_ends_with_token else None
     decision = await provisioning.decide(
         ctx, call, judged.profile, judged.identity, asked.request.organization_id, seen
     )
     seen.step = "factors"
-    _check_same_person(passed_in, decision)
+    if passed_in is not None:
+        _check_same_person(passed_in, decision)
     _check_factors(passed_in, decision, judged.profile)
     return Planned(judged=judged, passed_in=passed_in, decision=decision, mark=mark, ends_at=ends_at)
 
@@ -117,10 +122,8 @@ def _check_arguments(request: AttestRequest) -> None:
     opening.check_session_arguments(request.session_token, request.session_jwt, required=False)
 
 
-async def _session_passed_in(asked: Asked) -> Opened | None:
+async def _session_passed_in(asked: Asked) -> Opened:
     request = asked.request
-    if not request.session_token and not request.session_jwt:
-        return None
     opened = await opening.open_session(asked.ctx, asked.call, request.session_token, request.session_jwt)
     # Claims that grow too large together with those of the session are refused before anything is written.
     opening.extended(opened.view.session, request.session_duration_minutes, request.session_custom_claims, 0)
@@ -154,10 +157,8 @@ async def _token_shown(asked: Asked) -> str:
     return opened.token if opened else ""
 
 
-def _check_same_person(passed_in: Opened | None, decision: Decision) -> None:
+def _check_same_person(passed_in: Opened, decision: Decision) -> None:
     """A token only ever adds to a session of the person it names (security A106)."""
-    if passed_in is None:
-        return
     mismatch = errors.UserIdMismatch if decision.organization is None else errors.MemberSessionMemberIdMismatch
     if isinstance(decision.person, NewPerson):
         raise mismatch(detail="the token names somebody who does not exist yet")

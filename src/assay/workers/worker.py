@@ -17,7 +17,7 @@ from functools import partial
 import structlog
 import uvloop
 
-from assay import errors, logs
+from assay import errors, garbage, logs
 from assay.app import open_context
 from assay.config import ConfigFault
 from assay.front import Front
@@ -124,6 +124,7 @@ class _Worker:
             self._certificate.reload()
 
     def _say_ready(self) -> None:
+        garbage.look_seldom()
         self._channel.send(Ready())
 
 

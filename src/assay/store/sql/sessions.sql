@@ -21,7 +21,11 @@ and (:session_number is null or exists (
 insert into sessions ({session})
 select {:session}
 where {guard}
-and case :subject_kind
+and {subject_is_there}
+
+-- subject_is_there
+-- Whether the subject of a new session is an active member of the organization or an existing user.
+case :subject_kind
     when 'member' then exists (
         select 1 from members m
         where m.member_id = :subject_id and m.organization_id = :organization_id
@@ -29,6 +33,24 @@ and case :subject_kind
     when 'user' then exists (
         select 1 from users u where u.user_id = :subject_id and u.environment_id = :environment_id)
 end
+
+-- guard_holds
+-- Whether a guard that names no session and one profile at most holds, for all writes of a commit that have the same.
+select 1 from secrets g
+where g.secret_id = :secret_id and g.environment_id = :environment_id and g.revoked_at is null
+and (:profile_id is null or exists (
+    select 1 from profiles p
+    where p.environment_id = :environment_id and p.profile_id = :profile_id and p.revision = :profile_revision))
+
+-- start_guarded_session
+-- As start_session, where the guard was found to hold in the same transaction.
+insert into sessions ({session})
+select {:session}
+where {subject_is_there}
+
+-- record_attempt_of_session
+-- The attempt that a session came of: its environment is there, because the guard of the session holds.
+insert into attempts ({attempt}) values ({:attempt})
 
 -- update_session
 -- Change a live session, if the guard holds and its subject is still there; null leaves a field as it is.
