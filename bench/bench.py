@@ -34,9 +34,9 @@ class Bench:
         """No round begins later than so many seconds from now."""
         self.plan = msgspec.structs.replace(self.plan, deadline=time.monotonic() + seconds)
 
-    def install(self, name: str, algorithm: str = "RS256") -> Installation:
+    def install(self, name: str, algorithm: str = "RS256", database: str | None = None) -> Installation:
         """A fresh Assay. Raises BenchFault where this version cannot sign session JWTs with ``algorithm``."""
-        installation = Installation(self.folder / name, self.partner)
+        installation = Installation(self.folder / name, self.partner, database)
         if algorithm != "RS256":
             installation.run("keys", "rotate", "--project-id", installation.project_id, "--algorithm", algorithm)
         return installation

@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,7 +56,11 @@ class Installation:
         self.partner = partner
         self.file = folder / "assay.db"
         own = {"ASSAY_DATABASE": database or f"sqlite:///{self.file}", "ASSAY_ALLOW_LOOPBACK_KEY_URLS": "1"}
+        if database:  # a file of SQLite brings its own root key and schema
+            own["ASSAY_ROOT_KEY"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")} | own
+        if database:
+            self.run("migrate")
         made = self.run("project", "create", "Bench", "--vertical", "b2b")
         self.project_id: str = made["project_id"]
         self.secret: str = made["secret"]

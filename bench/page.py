@@ -28,6 +28,9 @@ ORDER = (
     "workers",
     "memory",
     "flood",
+    "pg-attest",
+    "pg-workers",
+    "pg-size",
     "timing",
 )
 
@@ -131,8 +134,8 @@ def _details(rows: list[Row]) -> Iterator[str]:
 
 def drawn(results: Results) -> list[Chart]:
     """The charts that there are figures for."""
-    made = (_cpu(results), _peers(results), _authenticate(results), _sessions(results), _memory(results))
-    return [chart for chart in made if chart]
+    charts_of = (_cpu, _peers, _authenticate, _sessions, _memory, _postgres, _postgres_size)
+    return [chart for made in charts_of if (chart := made(results))]
 
 
 def _cpu(results: Results) -> Chart | None:
@@ -162,6 +165,17 @@ def _sessions(results: Results) -> Chart | None:
     title = f"{results.rows['sessions'].title}: CPU per request" if "sessions" in results.rows else ""
     labels = {"few/CPU per answer": "few", "many/CPU per answer": "many"}
     return _bars(results, "sessions", labels, (title, "µs"))
+
+
+def _postgres(results: Results) -> Chart | None:
+    title = "attests per second of one worker on one core"
+    labels = {"sqlite/answers": "on SQLite", "postgres/answers": "on PostgreSQL"}
+    return _bars(results, "pg-attest", labels, (title, "/s"))
+
+
+def _postgres_size(results: Results) -> Chart | None:
+    title = f"{results.rows['pg-size'].title}: statement time" if "pg-size" in results.rows else ""
+    return _bars(results, "pg-size", {"few/statement": "few", "many/statement": "many"}, (title, "µs"))
 
 
 def _bars(results: Results, row: str, labels: dict[str, str], told: tuple[str, str]) -> Chart | None:

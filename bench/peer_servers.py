@@ -17,6 +17,7 @@ from bench.installation import PROFILE, Installation
 from bench.processes import BenchFault, Server, free_port
 
 FOLDER = Path(__file__).parent / "peers"
+VENV = Path(os.environ.get("BENCH_VENV", FOLDER.parents[1] / ".venv-bench"))
 
 
 class Peer(NamedTuple):
@@ -46,10 +47,9 @@ PEERS = (FASTAPI, FASTIFY)
 
 def venv() -> Path:
     """Where requirements/bench.txt is installed. Raises BenchFault when it is not."""
-    path = Path(os.environ.get("BENCH_VENV", FOLDER.parents[1] / ".venv-bench"))
-    if not (path / "bin" / "python").exists():
-        raise BenchFault(f"{path} is not there: `make bench` makes it, or set BENCH_VENV")
-    return path
+    if not (VENV / "bin" / "python").exists():
+        raise BenchFault(f"{VENV} is not there: `make bench` makes it, or set BENCH_VENV")
+    return VENV
 
 
 def _fastapi(port: int) -> Sequence[str]:

@@ -26,10 +26,17 @@ class Server:
     """A running process that listens on ``port`` of loopback. ``cores`` are where it may run."""
 
     def __init__(
-        self, arguments: Sequence[str], port: int, log: Path, environ: Mapping[str, str], cores: Iterable[int]
+        self,
+        arguments: Sequence[str],
+        port: int,
+        log: Path,
+        environ: Mapping[str, str],
+        cores: Iterable[int],
+        ends_by: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.port = port
         self.log = log
+        self._ends_by = ends_by
         pinned = ["taskset", "-c", ",".join(map(str, cores)), *arguments]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -65,7 +72,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system time of all its threads and children so far."""
-        return sum(_cpu_seconds(pid) for pid in family(self.pid))
+        return cpu_seconds(self.pid)
 
     def memory(self, kind: str = "VmRSS") -> int:
         """Bytes of memory of the largest of its processes: resident, or a part of it that proc(5) names."""
@@ -74,7 +81,7 @@ class Server:
     def stop(self) -> None:
         """Ask it to end, and make it after a while."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(self._ends_by)
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -84,10 +91,16 @@ class Server:
 
 @contextmanager
 def serving(
-    arguments: Sequence[str], port: int, log: Path, environ: Mapping[str, str], cores: Iterable[int] = (SERVER_CORE,)
+    arguments: Sequence[str],
+    port: int,
+    log: Path,
+    environ: Mapping[str, str],
+    cores: Iterable[int] = (SERVER_CORE,),
+    *,
+    ends_by: signal.Signals = signal.SIGTERM,
 ) -> Iterator[Server]:
-    """Run a server as long as the block. Raises BenchFault when it does not start."""
-    server = Server(arguments, port, log, environ, cores)
+    """Run a server as long as the block; ``ends_by`` asks it to end. Raises BenchFault when it does not start."""
+    server = Server(arguments, port, log, environ, cores, ends_by)
     try:
         server.wait_until_it_listens()
         yield server
@@ -123,10 +136,18 @@ def family(pid: int) -> list[int]:
     return found
 
 
+def cpu_seconds(pid: int) -> float:
+    """User and system time so far of the process, all that came of it and runs, and all that has ended before."""
+    return sum(_cpu_seconds(one) for one in family(pid))
+
+
 def _cpu_seconds(pid: int) -> float:
-    # The name, in parentheses, may hold spaces; utime and stime are fields 14 and 15 (proc(5)).
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+    # The name, in parentheses, may hold spaces; from field 14 on: utime, stime, and the same of children that ended.
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended since it was listed
+        return 0.0
+    return sum(map(int, fields[11:15])) / TICKS_PER_SECOND
 
 
 def _memory(pid: int, kind: str) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bench.bench import Bench
 from bench.results import Row
-from bench.rows import exchange, size, timing, waits, workers
+from bench.rows import exchange, on_postgres, postgres_size, size, timing, waits, workers
 
 Measure = Callable[[Collection[str], Bench], Iterator[Row]]
 
@@ -22,14 +22,16 @@ class Group(NamedTuple):
 
 GROUPS = (
     Group(exchange.NAMES, exchange.measure, 420),
-    Group(["sessions"], size.stored, 420),
+    Group(["sessions"], size.stored, 900),
     Group(["p99"], waits.saturated, 240),
     Group(["workers"], workers.measure, 180),
-    Group(["memory"], size.memory, 480),
+    Group(["memory"], size.memory, 1200),
     Group(["flood"], waits.flooded, 240),
     Group(["timing"], timing.measure, 240),
+    Group(["pg-attest"], on_postgres.attest, 300),
+    Group(["pg-workers"], on_postgres.workers, 240),
+    Group(["pg-size"], postgres_size.measure, 1200),
 )
-"""Configurations on PostgreSQL go here as a group of their own; ``Installation`` takes the URL of the database."""
 NAMES = [name for group in GROUPS for name in group.names]
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench import charts, figures, fill, page, results
@@ -14,7 +15,7 @@ from bench import load as wrk
 from bench.charts import Bar
 from bench.figures import Figure, Load, Sample
 from bench.results import Results, Row
-from bench.rows import exchange
+from bench.rows import exchange, on_postgres
 
 
 def load(*, requests: int = 4000, mean_us: float = 32_000, seconds: float = 2, errors: int = 0) -> Load:
@@ -246,3 +247,26 @@ def fill_with_one_of_each(file: Path) -> None:
         insert into sessions values (1, 1, x'00', 'member-000000000000', 'test', 1, 1, 1);
     """)
     connection.close()
+
+
+def test_what_two_workers_could_give_is_told_by_the_cpu_of_all_that_share_their_cores() -> None:
+    # 2,000 a second of one worker are 500 µs each. Two take 500 + 250 + 50 µs each, of 2 µs of CPU per µs.
+    beside = {"postgres_cpu": 1.0, "load_cpu": 0.2}
+    one = [sample(number) for number in range(5)]
+    two = [msgspec.structs.replace(sample(number), extra=beside) for number in range(5)]
+    told = on_postgres._room({"one": one, "two": two})
+    assert "500 µs in a worker, 250 µs in PostgreSQL and 50 µs in the load" in told
+    assert "1.25 × one worker" in told
+
+
+def test_postgresql_is_drawn_beside_sqlite() -> None:
+    taken = {"sqlite": [sample(0)], "postgres": [sample(0, of=load(requests=3960))]}
+    row = Row(name="pg-attest", title="attest on PostgreSQL", figures=tuple(on_postgres._plain(with_beside(taken))))
+    (chart,) = page.drawn(Results({"pg-attest": row}))
+    assert chart.file == "performance-pg-attest.svg"
+    assert "on PostgreSQL" in chart.text
+
+
+def with_beside(taken: dict[str, list[Sample]]) -> dict[str, list[Sample]]:
+    extra = {"postgres_cpu": 0.5, "load_cpu": 0.1}
+    return {name: [msgspec.structs.replace(one, extra=extra) for one in samples] for name, samples in taken.items()}
