@@ -22,6 +22,7 @@ FLOORS = {
         "cli",
         "demo",
         "first_operator",
+        "garbage",
         "months",
         "front",
         "http_server",

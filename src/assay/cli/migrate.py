@@ -11,7 +11,6 @@ from assay.cli import output
 from assay.cli.options import Database, Json
 from assay.cli.running import settings
 from assay.config import shown_database
-from assay.store import postgres_roles
 from assay.store.opening import Migrated
 from assay.store.opening import migrate as bring_up_to_date
 
@@ -42,6 +41,8 @@ def migrate(
     of a new version start; those of the version before go on meanwhile. Every command does it with an SQLite file.
     """
     if roles_sql:
+        from assay.store import postgres_roles  # noqa: PLC0415 - PostgreSQL's client stays out of all other commands
+
         output.show({"sql": postgres_roles.SCRIPT}, postgres_roles.SCRIPT.splitlines(), as_json=as_json)
         return
     found = settings(database)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,7 +19,6 @@ from assay.rules import checks
 from assay.rules.expressions import (
     VARIABLES,
     BadExpression,
-    Data,
     Expression,
     ExpressionFault,
     compile_expression,
@@ -27,6 +26,9 @@ from assay.rules.expressions import (
 )
 from assay.rules.jws import shown
 from assay.rules.tokens import Claims
+
+if TYPE_CHECKING:
+    from assay.rules.expressions import Data
 
 MOST_CONDITIONS = 20
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
-from typing import Any
-
-from cel_expr_python import cel
-from cel_expr_python.ext.ext_optional import ExtOptional
-from cel_expr_python.ext.ext_strings import ExtStrings
+from functools import cache, lru_cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from assay.rules import expression_costs, syntax_trees
 from assay.rules.syntax_trees import Node
+
+if TYPE_CHECKING:
+    from cel_expr_python import cel
+
+    Data = cel.Activation
 
 MAX_CHARACTERS = 2_048
 MOST_OPTIONAL_MACROS = 4
@@ -35,16 +37,12 @@ _OPTIONAL = "optional_type"
 _MEMBER_CALLS = frozenset({"_[_]", "_?._", "_[?_]"})
 
 
-def _environment(*variables: str) -> cel.Env:
-    kind = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
-    return cel.NewEnv(variables=dict.fromkeys(variables, kind), extensions=[ExtStrings(), ExtOptional()])
+@cache
+def _library() -> ModuleType:
+    """The library takes fifteen megabytes, which a process without expressions does without."""
+    from assay.rules import expressions_library  # noqa: PLC0415 - see above
 
-
-_OVER_A_TOKEN = _environment(*VARIABLES)
-_OVER_NOTHING = _environment()
-
-
-Data = cel.Activation
+    return expressions_library
 
 
 class BadExpression(ValueError):
@@ -83,7 +81,7 @@ class Expression:
         """Its value for these claims, as plain JSON. Raises ExpressionFault."""
         return self.value_over(data_of(claims, header))
 
-    def value_over(self, data: Data) -> Any:  # noqa: ANN401 - a JSON value
+    def value_over(self, data: cel.Activation) -> Any:  # noqa: ANN401 - a JSON value
         """Its value over what :func:`data_of` made, as plain JSON. Raises ExpressionFault."""
         try:
             found = self._compiled.eval(data)
@@ -92,7 +90,7 @@ class Expression:
         except Exception as fault:  # noqa: BLE001 - see below
             # The library reports what it cannot represent by exceptions of several kinds.
             raise ExpressionFault(self._reason(str(fault))) from None
-        if kind in (cel.Type.ERROR, cel.Type.UNKNOWN):
+        if kind in _library().FAILURES:
             raise ExpressionFault(self._reason(str(value)))
         if not _is_json(value):
             raise ExpressionFault(f"its value is of the type {kind.name().lower()}, which no claim can have")
@@ -106,9 +104,10 @@ class Expression:
         return _reason(message)
 
 
-def data_of(claims: dict[str, Any], header: dict[str, Any]) -> Data:
+def data_of(claims: dict[str, Any], header: dict[str, Any]) -> cel.Activation:
     """A token as expressions read it: made once for all of them, because that takes longer than most expressions."""
-    return _OVER_A_TOKEN.Activation(data={"claims": claims, "header": header})
+    over: cel.Env = _library().OVER_A_TOKEN
+    return over.Activation(data={"claims": claims, "header": header})
 
 
 @lru_cache(_EXPRESSIONS_KEPT)
@@ -123,9 +122,9 @@ def compile_expression(text: str) -> Expression:
         raise BadExpression(f"the expression has more than {MAX_CHARACTERS} characters")
     if len(_DOUBLING.findall(text)) > MOST_OPTIONAL_MACROS:
         raise BadExpression(f"the expression has optMap or optFlatMap more than {MOST_OPTIONAL_MACROS} times")
-    compiled = _compile(_OVER_A_TOKEN, text)
+    compiled = _compile(_library().OVER_A_TOKEN, text)
     try:
-        _compile(_OVER_NOTHING, text)
+        _compile(_library().OVER_NOTHING, text)
     except BadExpression:
         reads_token = True
     else:
@@ -156,8 +155,9 @@ def _affordable(text: str, compiled: cel.Expression) -> Node:
 def _check_pattern(pattern: str) -> None:
     """Refuse a pattern that the library cannot read: it would only say so of a token, and of every one."""
     quoted = json.dumps(pattern, ensure_ascii=False)
-    outcome = _OVER_NOTHING.compile(f'"".matches({quoted})').eval()
-    if outcome.type() == cel.Type.ERROR:
+    over: cel.Env = _library().OVER_NOTHING
+    outcome = over.compile(f'"".matches({quoted})').eval()
+    if outcome.type() in _library().FAILURES:
         raise BadExpression(f"{quoted} is not a regular expression")
 
 

@@ -176,6 +176,8 @@ class _Source(msgspec.Struct, frozen=True):
         where = self.mapping.get(attribute, msgspec.UNSET)
         if where is msgspec.UNSET:
             return where
+        if isinstance(where, str) and where and where[0] != "/":  # the name of a claim, as nearly always
+            return self.claims.values.get(where, msgspec.UNSET)
         return mapped_values.find(attribute, where, self.claims)
 
     def text(self, attribute: str, refusal: type[errors.Error] = errors.JwtInvalidClaims) -> str | None:

@@ -15,7 +15,6 @@ import re
 import uuid
 from collections.abc import Callable
 from functools import lru_cache
-from functools import lru_cache
 
 import msgspec
 
@@ -89,7 +88,6 @@ def session_id(session: Session) -> str:
     return id_of(session.subject_kind, session.kind, session.number, session.id_tail)
 
 
-@lru_cache(maxsize=1_024)  # one attest writes the same id into its record, its JWT and its answer
 @lru_cache(maxsize=_IDS_KEPT)
 def id_of(subject_kind: SubjectKind, kind: Kind, number: int, id_tail: int) -> str:
     """The id of a session of which only these fields are at hand."""

@@ -128,14 +128,18 @@ def verify(unverified: Unverified, keys: Sequence[AnyKey]) -> Claims:
     Raises errors.InvalidTrustedAuthToken.
     """
     algorithm, token = unverified.algorithm, unverified.jws
-    fitting = [key for key in keys if _fits(key, unverified)][:MAX_KEYS_TRIED]
-    if not fitting:
+    tried = 0
+    for key in keys:
+        if tried == MAX_KEYS_TRIED:
+            break
+        if _fits(key, unverified):
+            if algorithms.verify(algorithm, key, token.signature, token.signed):
+                return Claims(unverified, _SIGNATURE_VERIFIED)
+            tried += 1
+    if not tried:
         fault = f"the profile has no key for kid {shown(unverified.kid)} and algorithm {algorithm}"
         raise errors.InvalidTrustedAuthToken(detail=fault)
-    for key in fitting:
-        if algorithms.verify(algorithm, key, token.signature, token.signed):
-            return Claims(unverified, _SIGNATURE_VERIFIED)
-    raise errors.InvalidTrustedAuthToken(detail=f"the signature is wrong (keys tried: {len(fitting)})")
+    raise errors.InvalidTrustedAuthToken(detail=f"the signature is wrong (keys tried: {tried})")
 
 
 def _fits(key: AnyKey, unverified: Unverified) -> bool:

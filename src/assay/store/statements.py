@@ -68,7 +68,7 @@ def _blocks(folder: Path) -> dict[str, str]:
 
 
 def positional(text: str, *columns: str) -> str:
-    """A statement that takes its values in the order of ``columns``. Raises ValueError for a place of any other name."""
+    """A statement that takes its values in the order of ``columns``. Raises ValueError for any other place."""
     return _NAMED.sub(lambda place: f"?{columns.index(place[1]) + 1}", text)
 
 
