@@ -125,6 +125,12 @@ def test_an_attest_with_a_session_has_the_plan_of_every_store(tenant: Tenant) ->
         assert not any(one.otherwise == "holds" for one in sqlite_plans.plan(start(tenant, guard=guard)))
 
 
+async def test_an_attempt_of_an_environment_that_is_gone_is_not_kept(store: SqliteStore, tenant: Tenant) -> None:
+    stray = records.attempt("project-test-gone", outcome="granted")
+    assert await together(store, start(tenant, attempt=stray)) == [NONE]
+    assert await store.attempts("project-test-gone", 10) == []
+
+
 def test_values_without_a_column_are_missed_where_a_statement_is_made() -> None:
     assert (
         positional("insert into t values (:b, :a) returning :b", "a", "b")

@@ -524,6 +524,8 @@ HOT = [
     "session_view",
     "sessions_of",
     "start_session",
+    "guard_holds",
+    "start_guarded_session",
     "update_session",
     "note_access",
     "forget_sessions",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from assay import store
-from assay.model import Attempt
+from assay.model import Attempt, Session
 from assay.store import plans, rows
 from assay.store.statements import STATEMENTS, positional
 from assay.store.steps import Otherwise, Plan
@@ -42,18 +42,21 @@ KEEPS_GUARDS = frozenset({_MARK, _SESSION, _ATTEMPT, _EVENT})
 
 def plan(write: store.Write) -> SqlitePlan:
     """All steps of a write. Raises TypeError for one that nobody planned."""
-    if type(write) is store.StartSession and _is_quick(write.guard):
-        return _start(write, write.attempt)
+    if type(write) is store.StartSession and _is_quick(write.guard, write.session, write.attempt):
+        return _start(write, write.guard, write.session, write.attempt)
     return plans.plan(write)
 
 
-def _is_quick(guard: store.Guard) -> bool:
-    """Whether the guard asks only for what no session write changes."""
-    return guard.session_number is None and guard.profile_revisions is None
+def _is_quick(guard: store.Guard, session: Session, attempt: Attempt | None) -> bool:
+    """Whether the guard asks only for what no session write changes, and says that the attempt's environment exists."""
+    return (
+        guard.session_number is None
+        and guard.profile_revisions is None
+        and (attempt is None or attempt.environment_id == session.environment_id)
+    )
 
 
-def _start(write: store.StartSession, attempt: Attempt | None) -> list[Quick]:
-    session, guard = write.session, write.guard
+def _start(write: store.StartSession, guard: store.Guard, session: Session, attempt: Attempt | None) -> list[Quick]:
     planned: list[Quick] = []
     if write.replay is not None:
         planned.append(Quick(_MARK, rows.REPLAY_MARK.values(write.replay), "replayed"))
