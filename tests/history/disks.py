@@ -166,8 +166,8 @@ class Connection:
             sql = f"pragma synchronous = {self._synchronous}"
         with _as_sqlite3():
             before = self._inner.total_changes()
-            rows = list(self._inner.execute(sql, parameters or None))
-            return Rows(rows, self._inner.total_changes() - before and self._inner.changes())
+            cursor = self._inner.execute(sql, parameters or None)
+            return Rows(cursor, self._inner.total_changes() - before and self._inner.changes())
 
     def create_function(
         self, name: str, narg: int, function: Callable[..., Any], *, deterministic: bool = False
@@ -181,20 +181,26 @@ class Connection:
 
 
 class Rows:
-    """What a statement found, and how many rows it changed."""
+    """What a statement finds, read as it is asked for, and how many rows it changed."""
 
-    def __init__(self, found: list[Any], rowcount: int) -> None:
-        self._found = iter(found)
+    def __init__(self, cursor: apsw.Cursor, rowcount: int) -> None:
+        self._cursor = cursor
         self.rowcount = rowcount
 
     def __iter__(self) -> Iterator[Any]:
-        return self._found
+        return iter(self.fetchall())
 
     def fetchone(self) -> Any:
-        return next(self._found, None)
+        with _as_sqlite3():
+            return next(self._cursor, None)
 
     def fetchall(self) -> list[Any]:
-        return list(self._found)
+        with _as_sqlite3():
+            return list(self._cursor)
+
+    def close(self) -> None:
+        with _as_sqlite3():
+            self._cursor.close()
 
 
 @contextmanager
