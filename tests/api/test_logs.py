@@ -86,6 +86,8 @@ async def test_nothing_that_opens_anything_reaches_the_log(world: World) -> None
 class FailingStore:
     """Breaks in a way that nobody foresaw, quoting what it worked on."""
 
+    keeps_records = False
+
     async def caller(self, *_wanted: object) -> None:
         raise RuntimeError(SECRET_TEXT)
 

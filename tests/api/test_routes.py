@@ -181,6 +181,8 @@ async def test_answers_are_not_kept_on_the_way(world: World) -> None:
 class AwayStore:
     """A store that cannot be reached."""
 
+    keeps_records = False
+
     async def ping(self) -> None:
         raise errors.StoreUnavailable(detail="disk I/O error")
 

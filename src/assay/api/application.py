@@ -14,8 +14,8 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assay import errors
-from assay.api import bodies, management, reference, server
-from assay.api.calls import Endpoint, Exchange, handler
+from assay.api import bodies, calls, management, reference, server
+from assay.api.calls import Endpoint, Exchange
 from assay.api.wire import access as wire_access
 from assay.api.wire.answers import Answer
 from assay.stories import projects, readiness
@@ -73,7 +73,7 @@ def _paths(context: Context, endpoints: list[tuple[str, str, Endpoint]]) -> Iter
 def _endpoints(context: Context) -> Iterator[tuple[str, str, Endpoint]]:
     for row in (*server.ROUTES, *management.ROUTES):
         for path in (row.path, *row.also):
-            yield path, row.method, Endpoint(context, handler(row), path)
+            yield path, row.method, calls.endpoint(context, row, path)
     for path in server.JWKS_PATHS:
         yield path, "GET", Endpoint(context, _jwks, path, headers=_JWKS_HEADERS)
     for path, probe in (("/healthz", _alive), ("/readyz", _ready)):

@@ -12,7 +12,8 @@ from msgspec import UNSET, UnsetType
 from starlette.types import Receive, Scope, Send
 
 from assay import errors, ids, jsontext
-from assay.api import arguments, bodies, credentials
+from assay.api import arguments, bodies, credentials, repeats
+from assay.api.repeats import Repeats
 from assay.api.wire.answers import Answered, encode, refusal
 from assay.model import Environment, Vertical
 from assay.stories import projects, sessions, workspace_keys
@@ -60,7 +61,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     ``also`` are other paths of the same call, ``aliases`` other names of fields (decisions D1). ``vertical`` None
     means that projects of both kinds may call it. ``member_session`` says whether the call can run with the
-    permissions of a member (decisions D19).
+    permissions of a member (decisions D19). ``repeats`` says that it is an authenticate, which products call again and
+    again with the same words.
     """
 
     api: Api
@@ -71,6 +73,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     render: Callable[[Any, str], Answered]
     vertical: Vertical | None = None
     member_session: bool = False
+    repeats: bool = False
     also: tuple[str, ...] = ()
     aliases: dict[str, str] = {}
 
@@ -83,7 +86,10 @@ class Head(NamedTuple):
 
 
 class Exchange(msgspec.Struct):
-    """One request while it is being answered. ``environment_id`` is known once the caller is."""
+    """One request while it is being answered. ``environment_id`` is known once the caller is.
+
+    ``key`` is that of a request that may come again (:mod:`assay.api.repeats`).
+    """
 
     scope: Scope
     receive: Receive
@@ -91,6 +97,7 @@ class Exchange(msgspec.Struct):
     credentials: credentials.Credentials | None
     request_id: str
     environment_id: str = ""
+    key: bytes | None = None
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -115,6 +122,7 @@ def route(  # noqa: PLR0913 - the columns of the table
     render: Callable[[Result, str], Answered],
     *,
     member_session: bool = False,
+    repeats: bool = False,
     also: tuple[str, ...] = (),
     aliases: Mapping[str, str] | None = None,
 ) -> Route:
@@ -128,6 +136,7 @@ def route(  # noqa: PLR0913 - the columns of the table
         story=story,
         render=render,
         member_session=member_session,
+        repeats=repeats,
         also=also,
         aliases=dict(aliases or {}),
     )
@@ -155,7 +164,7 @@ class Endpoint:
     The successes of a ``quiet`` one are logged for debugging alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what makes one endpoint unlike another
         self,
         context: Context,
         handler: Handler,
@@ -164,8 +173,10 @@ class Endpoint:
         headers: ResponseHeaders | None = None,
         always: ResponseHeaders | None = None,
         quiet: bool = False,
+        repeats: Repeats | None = None,
     ) -> None:
         self._context = context
+        self._repeats = repeats
         self._handler = handler
         self._template = template
         self._quiet = quiet
@@ -187,7 +198,11 @@ class Endpoint:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, span: Span | None = None) -> None:
         started = time.perf_counter()
-        exchange = _exchange(scope, receive)
+        headers = credentials.collect(scope["headers"])
+        key = None if self._repeats is None else repeats.key_of(headers, _whole_body(scope))
+        if key is not None and await self._answered_again(scope, receive, headers, key, started):
+            return
+        exchange = _exchange(scope, receive, headers, key)
         try:
             reply = Reply(OK, encode(await self._handler(self._context, exchange)), self._granted)
         except errors.Error as error:
@@ -203,6 +218,27 @@ class Endpoint:
         self._count(exchange, reply, time.perf_counter() - started)
         if span is not None:
             span.answered(reply.status, reply.code or "", exchange.request_id, exchange.environment_id)
+
+    async def _answered_again(
+        self, scope: Scope, receive: Receive, headers: credentials.Headers, key: bytes, started: float
+    ) -> bool:
+        """Answer a request that says once more what was answered a moment ago, if nothing has changed since."""
+        context, again = self._context, self._repeats
+        repeat = again.find(key) if again else None
+        if again is None or repeat is None:
+            return False
+        try:
+            if not await sessions.comes_to(context, repeat.look):
+                return False
+        except errors.StoreUnavailable:
+            return False  # whoever judges it from the start says so
+        environment_id = repeat.look.caller.environment.environment_id
+        exchange = Exchange(scope, receive, headers, None, new_request_id(environment_id), environment_id)
+        reply = Reply(OK, again.written(context, repeat, exchange.request_id), self._granted)
+        if not _written(reply, scope):
+            return False
+        self._count(exchange, reply, time.perf_counter() - started)
+        return True
 
     def _count(self, exchange: Exchange, reply: Reply, seconds: float) -> None:
         method = exchange.scope["method"]
@@ -229,12 +265,15 @@ class Endpoint:
         return Reply(answer.status_code, encode(answer), head, error.code, error.detail or UNSET)
 
 
-def handler(row: Route) -> Handler:
-    """What answers the calls of one row."""
-    return _managed(row) if row.api == "management" else _served(row)
+def endpoint(context: Context, row: Route, path: str) -> Endpoint:
+    """What answers the calls of one row at this path."""
+    if row.api == "management":
+        return Endpoint(context, _managed(row), path)
+    again = Repeats(row.render) if row.repeats and context.store.keeps_records else None
+    return Endpoint(context, _served(row, again), path, repeats=again)
 
 
-def _served(row: Route) -> Handler:
+def _served(row: Route, again: Repeats | None) -> Handler:
     """Credentials, vertical, member session, body, story, in this order (decisions D16).
 
     Nothing of the body is read before the caller is known, so that strangers cannot make the service work (R44).
@@ -255,7 +294,10 @@ def _served(row: Route) -> Handler:
         if session is not None:
             call = await _with_actor(context, call, row, *session)
         request = _plain_request(plain, exchange.scope) or await _request(row, exchange)
-        return render(await story(context, call, request), exchange.request_id)
+        result = await story(context, call, request)
+        if again is not None and exchange.key is not None:
+            again.keep(context, exchange.key, call, request, result)
+        return render(result, exchange.request_id)
 
     return handle
 
@@ -294,11 +336,16 @@ async def _with_actor(context: Context, call: Call, row: Route, token: str | Non
 
 def _plain_request(reader: jsontext.PlainReader[Request], scope: Scope) -> Request | None:
     """The request where it is nothing but a plain body that is there already, as those of most calls are."""
-    extension = scope["extensions"].get(WHOLE_BODY) if "extensions" in scope else None
-    if extension is None or scope.get("path_params"):
+    body = None if scope.get("path_params") else _whole_body(scope)
+    return None if body is None else reader.read(body)
+
+
+def _whole_body(scope: Scope) -> bytes | None:
+    try:
+        body: bytes | None = scope["extensions"][WHOLE_BODY]["body"](scope)
+    except KeyError:
         return None
-    body: bytes | None = extension["body"](scope)
-    return reader.read(body) if body and len(body) <= bodies.LIMIT else None
+    return body if body and len(body) <= bodies.LIMIT else None
 
 
 async def _request(row: Route, exchange: Exchange) -> msgspec.Struct:
@@ -319,10 +366,10 @@ async def _managed_request(row: Route, exchange: Exchange) -> msgspec.Struct:
     return arguments.convert(given | asked, path, row.aliases, row.request, text=not given)
 
 
-def _exchange(scope: Scope, receive: Receive) -> Exchange:
-    headers = credentials.collect(scope["headers"])
+def _exchange(scope: Scope, receive: Receive, headers: credentials.Headers, key: bytes | None) -> Exchange:
     shown = credentials.basic(headers)
-    return Exchange(scope, receive, headers, shown, new_request_id(shown.caller_id if shown else ""))
+    made = new_request_id(shown.caller_id if shown else "")
+    return Exchange(scope, receive, headers, shown, made, key=key)
 
 
 def new_request_id(caller_id: str) -> str:

@@ -52,6 +52,7 @@ ROUTES: tuple[Route, ...] = (
         sessions.AuthenticateRequest,
         sessions.authenticate,
         wire_sessions.member_authenticated,
+        repeats=True,
     ),
     route(
         "POST",
@@ -70,6 +71,7 @@ ROUTES: tuple[Route, ...] = (
         sessions.AuthenticateRequest,
         sessions.authenticate,
         wire_sessions.user_authenticated,
+        repeats=True,
     ),
     route(
         "POST",

@@ -136,7 +136,13 @@ class Stale(Exception):
 
 
 class Store(Protocol):
-    """What a store promises. One conformance suite (``tests/store``) runs on every implementation."""
+    """What a store promises. One conformance suite (``tests/store``) runs on every implementation.
+
+    ``keeps_records`` says whether callers and views of sessions are the very same objects as long as their rows are the
+    same, so that what was made of one can be told to hold still.
+    """
+
+    keeps_records: bool
 
     async def close(self) -> None:
         """Commit what was handed over, then let go of everything."""

@@ -76,6 +76,8 @@ async def open_postgres(url: str, *, meter: Meter | None = None) -> PostgresStor
 class PostgresStore(PostgresPeople, PostgresRecords):
     """A :class:`assay.store.Store` in a PostgreSQL database. Connections are made when they are first needed."""
 
+    keeps_records = False
+
     def __init__(self, address: Address, meter: Meter | None = None) -> None:
         self._address = address
         self._pools = {

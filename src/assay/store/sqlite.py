@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -64,6 +64,13 @@ _MEMBER_AT = len(rows.SESSION.columns)
 _USER_AT = _MEMBER_AT + len(rows.MEMBER.columns)
 
 
+class _Kept(NamedTuple):
+    """A view of a session as it was at a version of the configuration."""
+
+    view: SessionView
+    version: int
+
+
 async def open_sqlite(
     path: str, *, busy_seconds: float = sqlite_files.BUSY_SECONDS, meter: Meter | None = None
 ) -> SqliteStore:
@@ -81,10 +88,12 @@ async def open_sqlite(
 class SqliteStore(SqliteRecords):
     """A :class:`assay.store.Store` in one file. ``connect`` opens a connection that can only read."""
 
+    keeps_records = True
+
     def __init__(self, connect: Callable[[], sqlite3.Connection], writer: Writer) -> None:
         super().__init__(connect)
         self._writer = writer
-        self._views: Kept[tuple[object, ...], SessionView] = Kept(MAX_RECORDS)
+        self._views: Kept[tuple[object, ...], _Kept] = Kept(MAX_RECORDS)
 
     async def close(self) -> None:
         await self._writer.close()
@@ -319,13 +328,16 @@ class SqliteStore(SqliteRecords):
         if not found:
             return None
         stamp = found[0]
-        view = self._views.get(stamp) or self._views.keep(stamp, _view(self._run(_SESSION_VIEW, key)[0]))
-        if view.session.organization_id is None:
-            return view
-        organization = self._configured(self._organization_by_id, environment_id, view.session.organization_id)
-        if view.organization is organization:
-            return view
-        return self._views.keep(stamp, msgspec.structs.replace(view, organization=organization))
+        kept = self._views.get(stamp)
+        if kept is not None and kept.version == self._version:
+            return kept.view  # the organization is part of the configuration
+        view = kept.view if kept else _view(self._run(_SESSION_VIEW, key)[0])
+        if view.session.organization_id is not None:
+            organization = self._configured(self._organization_by_id, environment_id, view.session.organization_id)
+            if view.organization is not organization:
+                view = msgspec.structs.replace(view, organization=organization)
+        self._views.keep(stamp, _Kept(view, self._version))
+        return view
 
     def _organization_by_id(self, environment_id: str, organization_id: str) -> Organization | None:
         key = {"environment_id": environment_id, "reference": organization_id}

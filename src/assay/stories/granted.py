@@ -36,6 +36,13 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
     granting_roles: tuple[str, ...] | None = None
     issued_at: int = 0
 
+    def as_of(self, now: int) -> Granted:
+        """The same for an access at ``now`` (seconds)."""
+        details = self.details
+        if details is None or details.last_accessed_at >= now:
+            return self
+        return msgspec.structs.replace(self, details=msgspec.structs.replace(details, last_accessed_at=now))
+
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A live session and the token that opens it, which is known because the caller showed it or its JWT."""

@@ -10,7 +10,7 @@ from assay import errors, store
 from assay.model import Member, Session, SessionView, User
 from assay.rules import claims as custom_claims
 from assay.rules import permissions, session_ids, session_jwt
-from assay.stories import authority, members, opening
+from assay.stories import authority, last_use, members, opening
 from assay.stories.context import Actor, Call, Context
 from assay.stories.granted import Granted, Look, Opened, SessionDetails
 
@@ -78,6 +78,26 @@ async def authenticate(ctx: Context, call: Call, request: AuthenticateRequest) -
             # Somebody changed or revoked it meanwhile; the next reading tells which.
             await opening.require_secret(ctx, call)
     raise errors.StoreUnavailable(detail=f"an authenticate lost {MAX_TRIES} races in a row")
+
+
+async def comes_to(ctx: Context, look: Look) -> bool:
+    """Whether the authenticate that came to this look would come to it again now; if so, its access is noted.
+
+    All that it was decided upon is read anew: the caller's secret, the session, whose it is, and its end. Raises
+    errors.StoreUnavailable.
+    """
+    caller, number, now = look.caller, look.view.session.number, ctx.clock()
+    environment_id, secret = caller.environment.environment_id, caller.secret
+    if await ctx.store.caller(environment_id, secret.secret_hash) is not caller:
+        return False
+    view = await ctx.store.session(environment_id, number)
+    if view is None or not look.holds(view, caller, now) or not opening.is_live(view, now):
+        return False
+    if ctx.last_use.is_due(secret.secret_id, secret.used_at, now):
+        await last_use.note_secret(ctx.store, secret, now)
+    ctx.last_access.note(number, int(now))
+    ctx.meter.reused()
+    return True
 
 
 async def actor_of(ctx: Context, call: Call, token: str | None, jwt: str | None) -> Actor:
@@ -174,7 +194,8 @@ async def _look_at(ctx: Context, call: Call, opened: Opened, granting: tuple[str
         ctx.meter.reused()
     await opening.require_secret(ctx, call)
     ctx.last_access.note(number, now)
-    return _as_of(look.granted, now, granting)
+    granted = look.granted.as_of(now)
+    return granted if granting is None else msgspec.structs.replace(granted, granting_roles=granting)
 
 
 async def _first_look(ctx: Context, call: Call, opened: Opened, now: int) -> Look:
@@ -183,14 +204,6 @@ async def _first_look(ctx: Context, call: Call, opened: Opened, now: int) -> Loo
     shape = await opening.shape(ctx, call, view)
     granted = await opening.grant(ctx, call, Opened(view=view, token=opened.token), shape, reuse=True)
     return Look(view=opened.view, caller=call.caller, granted=granted)
-
-
-def _as_of(granted: Granted, now: int, granting: tuple[str, ...] | None) -> Granted:
-    details = granted.details
-    if details is None or (details.last_accessed_at >= now and granting is None):
-        return granted
-    later = msgspec.structs.replace(details, last_accessed_at=max(details.last_accessed_at, now))
-    return msgspec.structs.replace(granted, details=later, granting_roles=granting)
 
 
 async def _change(ctx: Context, call: Call, request: AuthenticateRequest, before: Session, after: Session) -> None:

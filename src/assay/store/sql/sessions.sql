@@ -141,10 +141,12 @@ where environment_id = :environment_id and subject_kind = 'member' and subject_i
 
 -- session_stamp
 -- What moves whenever anything of a session or of whose it is changes: the view of it holds as long as this is the same.
-select s.number, s.revision, s.last_accessed_at, s.expires_at, s.revoked_at, m.revision, u.revision from sessions s
-left join members m on s.subject_kind = 'member' and m.member_id = s.subject_id and m.environment_id = s.environment_id
-left join users u on s.subject_kind = 'user' and u.user_id = s.subject_id and u.environment_id = s.environment_id
-where s.number = :number and s.environment_id = :environment_id
+select s.number, s.revision, s.last_accessed_at, s.expires_at, s.revoked_at, case s.subject_kind
+    when 'member' then (
+        select m.revision from members m where m.member_id = s.subject_id and m.environment_id = s.environment_id)
+    else (select u.revision from users u where u.user_id = s.subject_id and u.environment_id = s.environment_id)
+    end
+from sessions s where s.number = :number and s.environment_id = :environment_id
 
 -- session_view
 -- One session, live or not, with the member or the user whose it is.
