@@ -34,6 +34,7 @@ from assay.stories import organizations, profiles, projects, workspace_keys
 from assay.stories.context import Call, Context
 from tests.calls import OPERATOR
 from tests.issuer import AUDIENCE, Issuer, make_key
+from tests.whole import WholeBodies
 
 NOW = 1_780_000_000
 PROFILE_ID = "idp"
@@ -90,7 +91,7 @@ class World(msgspec.Struct):
 
     def client(self, caller: Tenant | Operating | None = None) -> httpx.AsyncClient:
         """A client of the API in this process, with the caller's credentials or none."""
-        transport = httpx.ASGITransport(app=self.app)
+        transport = httpx.ASGITransport(app=WholeBodies(self.app))
         return httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=caller.auth if caller else None)
 
     async def operator(self) -> Operating:

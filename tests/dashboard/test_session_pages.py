@@ -16,8 +16,8 @@ import pytest
 from assay.stories import attest, members
 from assay.stories.attest import AttestRequest
 from assay.stories.context import Call
-from assay.stories.member_changes import MemberUpdate
 from assay.stories.granted import Granted
+from assay.stories.member_changes import MemberUpdate
 from tests.dashboard.browsing import Visitor, signed_in, text_of
 from tests.store.test_store_recent_sessions import COPIED, MANY
 from tests.world import PROFILE_ID, Tenant, World

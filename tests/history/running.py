@@ -23,6 +23,7 @@ from tests.history.clients import Load, Target
 from tests.history.disks import Synchronous
 from tests.history.history import History, Recorder
 from tests.issuer import AUDIENCE
+from tests.whole import WholeBodies
 from tests.world import BASE_URL, Clock, World, open_world
 
 CLIENTS: Final = 12
@@ -92,7 +93,7 @@ def client_of(
 ) -> httpx.AsyncClient:
     """The clients' way into this process. Once it ``is_dead`` no answer arrives."""
     changed = msgspec.structs.replace(context, store=cast("Store", mutant(context.store, clock)))
-    transport = Ticking(httpx.ASGITransport(app=Application(changed)), clock, is_dead)
+    transport = Ticking(httpx.ASGITransport(app=WholeBodies(Application(changed))), clock, is_dead)
     return httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=target.auth)
 
 

@@ -9,8 +9,8 @@ import pytest
 from assay import errors, serving
 from assay.store import NoteAccesses, RevokeSecret, Store, Write
 from assay.stories import last_access
-from assay.stories.last_access import LastAccess
 from assay.stories.granted import Granted
+from assay.stories.last_access import LastAccess
 from tests.calls import Clock
 from tests.stories.attesting import World, make_world
 from tests.turns import Turns

@@ -16,8 +16,8 @@ from assay.store import ConfigureEnvironment, Store
 from assay.stories import environments, jwt_templates, organizations, projects, sessions
 from assay.stories.environments import EnvironmentUpdate
 from assay.stories.exchange import ExchangeRequest, exchange
-from assay.stories.jwt_templates import JwtTemplateSet
 from assay.stories.granted import Granted
+from assay.stories.jwt_templates import JwtTemplateSet
 from assay.stories.sessions import RevokeRequest
 from tests.calls import OPERATOR, Clock
 from tests.stories.attesting import World, make_world

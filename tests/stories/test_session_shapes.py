@@ -17,8 +17,8 @@ from assay.stories import jwt_templates, sessions
 from assay.stories.context import Operator
 from assay.stories.environments import EnvironmentRef
 from assay.stories.exchange import ExchangeRequest, exchange
-from assay.stories.jwt_templates import JwtTemplateRef, JwtTemplateSet
 from assay.stories.granted import Granted
+from assay.stories.jwt_templates import JwtTemplateRef, JwtTemplateSet
 from assay.stories.sessions import AuthorizationCheck
 from tests.calls import OPERATOR, Clock
 from tests.stories.attesting import World, make_world

@@ -12,8 +12,8 @@ from msgspec import UNSET, UnsetType
 from starlette.types import Receive, Scope, Send
 
 from assay import errors, ids, jsontext
-from assay.api import arguments, bodies, credentials, repeats
-from assay.api.repeats import Repeats
+from assay.api import arguments, bodies, credentials
+from assay.api.repeats import Repeats, key_of
 from assay.api.wire.answers import Answered, encode, refusal
 from assay.model import Environment, Vertical
 from assay.stories import projects, sessions, workspace_keys
@@ -199,10 +199,15 @@ class Endpoint:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, span: Span | None = None) -> None:
         started = time.perf_counter()
         headers = credentials.collect(scope["headers"])
-        key = None if self._repeats is None else repeats.key_of(headers, _whole_body(scope))
-        if key is not None and await self._answered_again(scope, receive, headers, key, started):
+        key = None if self._repeats is None else key_of(headers, _whole_body(scope))
+        exchange = Exchange(scope, receive, headers, None, "", key=key)
+        if key is not None and (again := await self._again(exchange, key)) is not None:
+            if not _written(again, scope):
+                await _send(again, send)
+            self._count(exchange, again, time.perf_counter() - started)
             return
-        exchange = _exchange(scope, receive, headers, key)
+        exchange.credentials = credentials.basic(headers)
+        exchange.request_id = new_request_id(exchange.credentials.caller_id if exchange.credentials else "")
         try:
             reply = Reply(OK, encode(await self._handler(self._context, exchange)), self._granted)
         except errors.Error as error:
@@ -219,26 +224,20 @@ class Endpoint:
         if span is not None:
             span.answered(reply.status, reply.code or "", exchange.request_id, exchange.environment_id)
 
-    async def _answered_again(
-        self, scope: Scope, receive: Receive, headers: credentials.Headers, key: bytes, started: float
-    ) -> bool:
-        """Answer a request that says once more what was answered a moment ago, if nothing has changed since."""
-        context, again = self._context, self._repeats
-        repeat = again.find(key) if again else None
-        if again is None or repeat is None:
-            return False
+    async def _again(self, exchange: Exchange, key: bytes) -> Reply | None:
+        """The answer to what was answered a moment ago, if nothing that it was decided upon has changed since."""
+        context, repeats = self._context, self._repeats
+        repeat = repeats.find(key) if repeats else None
+        if repeats is None or repeat is None:
+            return None
         try:
             if not await sessions.comes_to(context, repeat.look):
-                return False
+                return None
         except errors.StoreUnavailable:
-            return False  # whoever judges it from the start says so
-        environment_id = repeat.look.caller.environment.environment_id
-        exchange = Exchange(scope, receive, headers, None, new_request_id(environment_id), environment_id)
-        reply = Reply(OK, again.written(context, repeat, exchange.request_id), self._granted)
-        if not _written(reply, scope):
-            return False
-        self._count(exchange, reply, time.perf_counter() - started)
-        return True
+            return None  # whoever judges it from the start says so
+        exchange.environment_id = repeat.look.caller.environment.environment_id
+        exchange.request_id = new_request_id(exchange.environment_id)
+        return Reply(OK, repeats.written(context, repeat, exchange.request_id), self._granted)
 
     def _count(self, exchange: Exchange, reply: Reply, seconds: float) -> None:
         method = exchange.scope["method"]
@@ -364,12 +363,6 @@ async def _managed_request(row: Route, exchange: Exchange) -> msgspec.Struct:
     body = b"" if row.method == "GET" else await bodies.read(exchange.headers, exchange.receive)
     given = bodies.members(body)
     return arguments.convert(given | asked, path, row.aliases, row.request, text=not given)
-
-
-def _exchange(scope: Scope, receive: Receive, headers: credentials.Headers, key: bytes | None) -> Exchange:
-    shown = credentials.basic(headers)
-    made = new_request_id(shown.caller_id if shown else "")
-    return Exchange(scope, receive, headers, shown, made, key=key)
 
 
 def new_request_id(caller_id: str) -> str:
