@@ -6,7 +6,7 @@ DATA ?= .demo
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test screenshots soak check lint types docs reference mutation bench bench-short profile clean
+.PHONY: setup demo test screenshots soak soak-ha check lint types docs reference mutation bench bench-short profile clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.run-installed
@@ -52,6 +52,14 @@ soak: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.history.soak --kills $(KILLS)
 	$(BIN)/python -m tests.history.soak --kills $(KILLS) --workers 2
 	ASSAY_TEST_PEOPLE=100000 $(BIN)/python -m pytest -q tests/acceptance/test_many_people.py
+
+# Some 15 minutes, and root: PostgreSQL under Patroni with etcd on three hosts that are network namespaces. Its primary is
+# killed FAILOVERS times and cut off CUTS times under load; then replication is asynchronous, and the loss must be found.
+FAILOVERS ?= 6
+CUTS ?= 4
+soak-ha: $(VENV)/.dev-installed
+	tests/history/prepare_ha.sh
+	$(BIN)/python -m tests.history.ha --kills $(FAILOVERS) --cuts $(CUTS)
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ COMMAND: Final = str(Path(sys.executable).parent / "assay")
 START_SECONDS: Final = 30
 STOP_SECONDS: Final = 20
 
-_ADDRESS = re.compile(r"https?://127\.0\.0\.1:[1-9][0-9]*")
+_ADDRESS = re.compile(r"https?://(?:127\.0\.0\.1|10(?:\.[0-9]+){3}):[1-9][0-9]*")
 
 
 class Server:

@@ -63,17 +63,26 @@ class Held(msgspec.Struct, frozen=True):
 class Load:
     """The clients of one run. ``clock`` is the service's, in seconds; ``seed`` decides who asks for what.
 
+    ``pause`` says how many seconds a client waits before it goes on.
     ``counts`` counts operations by kind and outcome, ``statuses`` the answers by status, ``refusals`` by error type.
     """
 
     def __init__(
-        self, target: Target, recorder: Recorder, clock: Callable[[], float], *, seed: int, people: int = 8
+        self,
+        target: Target,
+        recorder: Recorder,
+        clock: Callable[[], float],
+        *,
+        seed: int,
+        people: int = 8,
+        pause: Callable[[], float] | None = None,
     ) -> None:
         self.target = target
         self.recorder = recorder
         self.clock = clock
         self.seed = seed
         self.people = people
+        self.pause = pause
         self.live: deque[Held] = deque(maxlen=48)
         self.ended: deque[Held] = deque(maxlen=24)
         self.used: deque[dict[str, Any]] = deque(maxlen=8)
@@ -144,6 +153,8 @@ class Client:
     async def work(self) -> None:
         """Ask for one thing after the other."""
         while self._load.take():
+            if self._load.pause is not None:
+                await asyncio.sleep(self._load.pause())
             await self._step()
 
     async def _step(self) -> None:

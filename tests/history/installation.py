@@ -57,10 +57,11 @@ class Installation:
             await self.load.run(http, operations, clients, left=left, then=then or (lambda: None))
 
 
-async def set_up(database: str) -> Target:
+async def set_up(database: str, root_key: str = "") -> Target:
     """A project, an organization and two profiles that trust a new issuer, one of them each token once."""
     issuer = Issuer(keys=[make_key("P-256")])
-    async with open_context(config.read({"ASSAY_DATABASE": database})) as context:
+    settings = {"ASSAY_DATABASE": database, **({"ASSAY_ROOT_KEY": root_key} if root_key else {})}
+    async with open_context(config.read(settings)) as context:
         made = await projects.create_project(context, "History", "b2b", by=OPERATOR)
         environment_id = made.environment.environment_id
         for profile_id in ("idp", "once"):

@@ -48,6 +48,7 @@ from assay.store.opening import StoreFault
 from assay.store.postgres_address import Address, parse
 from assay.store.postgres_connections import FAULTS, LONG, SHORT, Connections, Connector
 from assay.store.postgres_erasure import Person
+from assay.store.postgres_hosts import Fence
 from assay.store.postgres_hot_reads import HotReads
 from assay.store.postgres_people import PostgresPeople
 from assay.store.postgres_reading import Pooled, Reads
@@ -80,11 +81,13 @@ class PostgresStore(PostgresPeople, PostgresRecords):
 
     def __init__(self, address: Address, meter: Meter | None = None) -> None:
         self._address = address
+        fence = Fence()
+        self._watch = postgres_connections.watch(address, fence)
         self._pools = {
-            "reads": Connections(Connector(address, SHORT), address.reads),
-            "writes": Connections(Connector(address, SHORT), address.writes + 1),
-            "aside": Connections(Connector(address, LONG), 2),
-            "large": Connections(Connector(address, LONG), 1),
+            "reads": Connections(Connector(address, SHORT, fence), address.reads),
+            "writes": Connections(Connector(address, SHORT, fence), address.writes + 1),
+            "aside": Connections(Connector(address, LONG, fence), 2),
+            "large": Connections(Connector(address, LONG, fence), 1),
         }
         super().__init__(Pooled(self._pools["reads"]), Pooled(self._pools["aside"]))
         self._hot = HotReads(self._reads)
@@ -92,6 +95,8 @@ class PostgresStore(PostgresPeople, PostgresRecords):
 
     async def close(self) -> None:
         await self._writer.close()
+        if self._watch is not None:
+            await self._watch.close()
         for pool in self._pools.values():
             await pool.close()
 

@@ -7,7 +7,7 @@ another connection, and ``reads=N`` and ``writes=N``, the connections that one p
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import msgspec
 
@@ -19,9 +19,12 @@ _MOST = 64
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where the database is. ``dsn`` may hold a password and is shown to nobody; ``shown`` never does."""
+    """Where the database is: ``dsns`` has an address for each host that is named.
 
-    dsn: str
+    They may hold a password and are shown to nobody; ``shown`` never does.
+    """
+
+    dsns: tuple[str, ...]
     shown: str
     pools_transactions: bool
     reads: int
@@ -47,12 +50,25 @@ def parse(url: str) -> Address:
     words.pop("target_session_attrs", None)  # a replica may be behind: what was revoked would be accepted there
     reads, writes = _count("reads", words.pop("reads", READS)), _count("writes", words.pop("writes", WRITES))
     return Address(
-        dsn=parts._replace(query=urlencode(words)).geturl(),
+        dsns=_each_host(parts, words),
         shown=shown_database(url),
         pools_transactions=pooled == "1",
         reads=reads,
         writes=writes,
     )
+
+
+def _each_host(parts: SplitResult, words: dict[str, str]) -> tuple[str, ...]:
+    """The address with one host at a time, whether they stand before the path or in the query."""
+    user, at, places = parts.netloc.rpartition("@")
+    if places:  # what stands here counts, whatever the query says
+        found = [(f"{user}{at}{place}", words) for place in places.split(",")]
+    else:
+        hosts, ports = words.get("host", "").split(","), words.get("port", "").split(",")
+        several = ports if len(ports) == len(hosts) else ports * len(hosts)
+        named = [{"host": host, **({"port": port} if port else {})} for host, port in zip(hosts, several, strict=False)]
+        found = [(parts.netloc, {**words, **(each if len(hosts) > 1 else {})}) for each in named]
+    return tuple(parts._replace(netloc=netloc, query=urlencode(query)).geturl() for netloc, query in found)
 
 
 def _count(name: str, text: str | int) -> int:

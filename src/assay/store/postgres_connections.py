@@ -7,6 +7,7 @@ the kind of the error.
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ import asyncpg
 
 from assay import errors
 from assay.store.postgres_address import Address
+from assay.store.postgres_hosts import Fence, Watch, connect_to_newest
 
 
 class Connection(Protocol):
@@ -140,8 +142,9 @@ def is_lost(connection: Connection, fault: BaseException) -> bool:
 class Connector:
     """Makes connections with these limits. Raises errors.StoreUnavailable when there is no database to be had."""
 
-    def __init__(self, address: Address, limits: Limits) -> None:
+    def __init__(self, address: Address, limits: Limits, fence: Fence | None = None) -> None:
         self._address = address
+        self._fence = fence
         self._away_until = 0.0
         self.limits = limits
         # A pooler knows no settings of a session, and gives the next transaction to another one; so they stand at the
@@ -160,21 +163,47 @@ class Connector:
         if loop.time() < self._away_until:
             raise errors.StoreUnavailable(detail="connecting: the database was away a moment ago")
         try:
-            return await connect(self._address, self.limits)
+            return await connect(self._address, self.limits, self._fence)
         except (*FAULTS, ValueError) as fault:
             self._away_until = loop.time() + AWAY_SECONDS
             raise errors.StoreUnavailable(detail=f"connecting: {named(fault)}") from None
 
 
-async def connect(address: Address, limits: Limits) -> Connection:
-    """One connection. Raises what the driver raises; its text may quote the address, so it is shown to nobody."""
+async def connect(address: Address, limits: Limits, fence: Fence | None = None) -> Connection:
+    """One connection, to the newest primary of all hosts, which the ``fence`` is told.
+
+    Raises what the driver raises; its text may quote the address, so it is shown to nobody.
+    """
+    hosts = [functools.partial(_connect, address, dsn, limits) for dsn in address.dsns]
+    if len(hosts) == 1:
+        return await hosts[0]()
+    return await connect_to_newest(hosts, fence or Fence())
+
+
+def watch(address: Address, fence: Fence) -> Watch | None:
+    """Look at all hosts from now on, if there are several."""
+    if len(address.dsns) == 1:
+        return None
+    told = {"application_name": "assay watch", "target_session_attrs": "any"}
+    hosts = [functools.partial(_connect, address, dsn, SHORT, **told) for dsn in address.dsns]
+    return Watch(hosts, fence, (*FAULTS, ValueError))
+
+
+async def _connect(
+    address: Address,
+    dsn: str,
+    limits: Limits,
+    *,
+    application_name: str = "assay",
+    target_session_attrs: str = "read-write",  # a replica may be behind
+) -> Connection:
     settings = {} if address.pools_transactions else {**limits.settings(), "jit": "off"}
     connection: Connection = await asyncpg.connect(
-        address.dsn,
+        dsn,
         timeout=CONNECT_SECONDS,
         statement_cache_size=0 if address.pools_transactions else 512,
-        target_session_attrs="read-write",  # a replica may be behind
-        server_settings={"application_name": "assay", **settings},
+        target_session_attrs=target_session_attrs,
+        server_settings={"application_name": application_name, **settings},
     )
     _keep_alive(connection)
     return connection

@@ -27,31 +27,56 @@ TRIES = 8
 
 
 class Job(NamedTuple):
-    """A write and how it is done, and whoever waits for it."""
+    """A write and how it is done, since when (by the event loop's clock) somebody waits for it, and who."""
 
     work: Work
+    since: float
     answer: asyncio.Future[None]
 
 
 class Lane:
-    """Takes jobs in the order in which they come, and up to ``at_once`` batches of them at a time."""
+    """Takes jobs in the order in which they come, and up to ``at_once`` batches of them at a time.
 
-    def __init__(self, settle: Callable[[list[Job]], Awaitable[None]], *, at_once: int, most: int) -> None:
+    Those for which there is nobody free within so many ``seconds`` are put back undone: the commits before them hang.
+    """
+
+    def __init__(
+        self,
+        settle: Callable[[list[Job]], Awaitable[None]],
+        put_back: Callable[[Job], None],
+        *,
+        at_once: int,
+        most: int,
+        seconds: float,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._settle = settle
+        self._put_back = put_back
         self._at_once = at_once
         self._most = most
+        self._seconds = seconds
         self._jobs: deque[Job] = deque()
         self._busy = 0
         self._running: set[asyncio.Task[None]] = set()
+        self._late: asyncio.TimerHandle | None = None
 
     def add(self, jobs: list[Job]) -> None:
         """Take these jobs, and start with them if there is somebody free."""
         self._jobs.extend(jobs)
         if self._busy < self._at_once and self._jobs:
             self._busy += 1
-            task = asyncio.get_running_loop().create_task(self._run())
+            task = self._loop.create_task(self._run())
             self._running.add(task)
             task.add_done_callback(self._running.discard)
+        elif self._late is None and self._jobs:
+            self._late = self._loop.call_at(self._jobs[0].since + self._seconds, self._look_for_late_ones)
+
+    def _look_for_late_ones(self) -> None:
+        self._late = None
+        oldest = self._loop.time() - self._seconds
+        while self._jobs and self._jobs[0].since <= oldest:
+            self._put_back(self._jobs.popleft())
+        self.add([])
 
     async def finish(self) -> None:
         """Wait until everything that was taken is settled."""
@@ -82,9 +107,11 @@ class Writer:
         self._tick: list[Job] = []
         self._closed = False
         self._hot, self._slow = hot, slow
-        self._first = Lane(self._settle_first, at_once=lanes, most=MAX_BATCH)
-        self._patient = Lane(self._settle_patiently, at_once=1, most=MAX_BATCH)
-        self._large = Lane(self._settle_large, at_once=1, most=1)
+        soon, late = hot.connect.limits.seconds, slow.connect.limits.seconds
+        back = self._put_back
+        self._first = Lane(self._settle_first, back, at_once=lanes, most=MAX_BATCH, seconds=soon)
+        self._patient = Lane(self._settle_patiently, back, at_once=1, most=MAX_BATCH, seconds=soon)
+        self._large = Lane(self._settle_large, back, at_once=1, most=1, seconds=late)
 
     async def commit(
         self, write: Write, names: Names, run: Callable[[Connection], Awaitable[None]], *, is_large: bool = False
@@ -95,7 +122,7 @@ class Writer:
         """
         if self._closed:
             raise errors.StoreUnavailable(detail="the store is closed")
-        job = Job(Work(write, names, run), self._loop.create_future())
+        job = Job(Work(write, names, run), self._loop.time(), self._loop.create_future())
         self._waiting += 1
         if is_large:
             self._large.add([job])
@@ -139,6 +166,9 @@ class Writer:
         failed = isinstance(outcomes[0], errors.StoreUnavailable)
         self._meter.committed(len(batch), time.perf_counter() - started, failed=failed)
         self._tell(batch, outcomes)
+
+    def _put_back(self, job: Job) -> None:
+        self._tell([job], [errors.StoreUnavailable(detail="writing: the commits before it take too long")])
 
     def _tell(self, batch: list[Job], outcomes: list[Outcome]) -> None:
         blocked: list[Job] = []
