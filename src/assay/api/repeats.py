@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,8 @@ from assay.stories.context import Call, Context
 from assay.stories.granted import Granted, Look
 from assay.stories.sessions import AuthenticateRequest
 
-MOST = 5_000
+MOST = 2_000
+"""Some eight kilobytes each."""
 
 Render = Callable[[Any, str], Answered]
 
@@ -51,7 +53,7 @@ class Repeats:
     def __init__(self, render: Render, most: int = MOST) -> None:
         self._render = render
         self._most = most
-        self._kept: dict[bytes, Repeat] = {}
+        self._kept: OrderedDict[bytes, Repeat] = OrderedDict()
 
     def find(self, key: bytes) -> Repeat | None:
         """The request that came before with this key, which may have to be judged anew all the same."""
@@ -70,8 +72,8 @@ class Repeats:
             return
         look = context.looks.get(granted.details.session.number)
         if look is not None and look.caller is call.caller and look.granted.session_jwt == granted.session_jwt:
-            if len(self._kept) >= self._most:
-                self._kept.clear()  # to keep account of which one came when would cost more
+            if len(self._kept) >= self._most and key not in self._kept:
+                self._kept.popitem(last=False)
             self._kept[key] = Repeat(look)
 
 

@@ -39,10 +39,10 @@ class Recent(Generic[K, V]):
         self._values.pop(key, None)
 
 
-class Kept(dict[K, V]):
-    """What was made of rows, by the row or its key, up to ``most`` of them; with one more it starts over.
+class Kept(OrderedDict[K, V]):
+    """What was made of rows, by the row or its key, up to ``most`` of them; with one more the oldest goes.
 
-    To make all of them anew now and then costs less than to keep account of which one was asked for when.
+    To keep account of which one was asked for when would cost more than to make some of them anew.
     """
 
     def __init__(self, most: int) -> None:
@@ -51,7 +51,7 @@ class Kept(dict[K, V]):
 
     def keep(self, key: K, value: V) -> V:
         """Keep the value from now on; gives it back."""
-        if len(self) >= self._most:
-            self.clear()
+        if len(self) >= self._most and key not in self:
+            self.popitem(last=False)
         self[key] = value
         return value

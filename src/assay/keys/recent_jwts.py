@@ -9,7 +9,7 @@ from typing import NamedTuple
 REUSED_FOR_SECONDS = 30
 """How old a JWT may be that is handed out again; of its five minutes at least four and a half are left then."""
 
-_MOST = 5_000
+_MOST = 2_000
 
 
 class Signed(NamedTuple):
@@ -21,7 +21,7 @@ class Signed(NamedTuple):
 
 
 class RecentJwts:
-    """At most ``most`` session JWTs of this process, the newest of each session; about 1.5 KB each.
+    """At most ``most`` session JWTs of this process, the newest of each session; some five kilobytes each.
 
     It knows nothing that could go out of date: whether the session lives, which key signs and what the JWT is to say
     has been read from the store before anybody asks here, and makes the digest.

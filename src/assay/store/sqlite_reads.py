@@ -23,7 +23,7 @@ T = TypeVar("T")
 MAX_KEPT = 4_000
 """So many decoded records of the configuration are kept at most; a profile with its keys takes some kilobytes."""
 
-MAX_RECORDS = 4_000
+MAX_RECORDS = 2_000
 """So many records of people, and so many views of sessions, are kept at most; a member takes some two kilobytes."""
 
 

@@ -31,7 +31,7 @@ def _holds_nothing(_sealed: bytes, _purpose: str, _plaintext: bytes) -> bool:
 
 
 _PROFILES_KEPT = 10_000
-_LOOKS_KEPT = 5_000
+_LOOKS_KEPT = 2_000
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

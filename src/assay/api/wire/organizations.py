@@ -142,7 +142,7 @@ def member(record: model.Member) -> Member:
 
 
 _organizations = Once(organization, 1_000)
-_members = Once(member, 5_000)
+_members = Once(member, 2_000)
 
 
 def organization_once(record: model.Organization) -> Organization:

@@ -65,7 +65,7 @@ def user(record: model.User) -> User:
     return User(**fields(record))
 
 
-_users = Once(user, 5_000)
+_users = Once(user, 2_000)
 
 
 def user_once(record: model.User) -> User:
