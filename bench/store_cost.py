@@ -7,7 +7,6 @@ the driver does counts, all threads included; what is written is made before the
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 import secrets
 import subprocess
@@ -20,7 +19,7 @@ from typing import ClassVar, Literal
 import msgspec
 import uvloop
 
-from assay import store
+from assay import garbage, store
 from assay.model import Attempt, Caller, Event, Member, Organization, Profile
 from assay.model import Session as SessionRecord
 from assay.rules import session_ids
@@ -125,8 +124,7 @@ async def measured(job: Job) -> Cost:
         prepare = _attests if job.what == "attest" else _look_ups
         await _done(await prepare(opened, job, round(job.count * WARM_SHARE) + 1), job.in_flight)
         doings = await prepare(opened, job, job.count)
-        gc.collect()
-        gc.freeze()  # as many records as were prepared are never about in a server
+        garbage.look_seldom()  # as a server does; and as many records as were prepared are never about in one
         return await _counted(doings, job)
     finally:
         await opened.close()
