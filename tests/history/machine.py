@@ -93,12 +93,12 @@ def read_only_files(_server: Server, folder: Path) -> Iterator[None]:
     """
     files = [str(file) for file in (folder / DATABASE, folder / f"{DATABASE}-wal")]
     try:
-        _run("chattr", "+i", *files)
+        run("chattr", "+i", *files)
         if _is_writable(files[0]):
             raise CannotDoThat(f"the attribute i does not stop writes to {folder}; it does on ext4")
         yield
     finally:
-        _run("chattr", "-i", *files)
+        run("chattr", "-i", *files)
 
 
 def _is_writable(file: str) -> bool:
@@ -113,11 +113,11 @@ def _is_writable(file: str) -> bool:
 def small_disk(folder: Path) -> Iterator[Path]:
     """A disk of a few megabytes at a folder, in memory. Needs root. Raises CannotDoThat."""
     folder.mkdir()
-    _run("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "assay-tests", str(folder))
+    run("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "assay-tests", str(folder))
     try:
         yield folder
     finally:
-        _run("umount", str(folder))
+        run("umount", str(folder))
 
 
 @contextmanager
@@ -127,10 +127,12 @@ def any_disk(folder: Path) -> Iterator[Path]:
     yield folder
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> str:
+    """What it prints. Raises CannotDoThat with what it says when it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise CannotDoThat(f"there is no {command[0]} here") from None
     if done.returncode:
         raise CannotDoThat(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout

@@ -6,13 +6,12 @@ Needs root, ``ip`` (iproute2) and ``nft`` (nftables). Nothing outside of these n
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
 from tests.history import machine
-from tests.history.machine import CannotDoThat
+from tests.history.machine import CannotDoThat, run
 
 _NETWORKS: Final = "10.213"
 
@@ -112,14 +111,3 @@ class Network:
             host.remove()
         self.hosts.clear()
         run("ip", "link", "delete", self._bridge)
-
-
-def run(*command: str) -> str:
-    """What it prints. Raises machine.CannotDoThat with what it says when it fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise CannotDoThat(f"there is no {command[0]} here") from None
-    if done.returncode:
-        raise CannotDoThat(f"{' '.join(command)}: {done.stderr.strip()}")
-    return done.stdout
