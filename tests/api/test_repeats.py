@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import msgspec
 import pytest
 from prometheus_client import generate_latest
 
-from assay.api.repeats import MOST, Repeats, key_of
+from assay.api.application import Application
+from assay.api.repeats import MOST, Repeats, is_short, key_of
+from assay.observing.tracer import NoTracer
 from assay.stories import members, projects, sessions
 from assay.stories.context import Call
 from assay.stories.granted import Look
@@ -113,6 +115,40 @@ async def test_it_is_logged_and_counted_like_any_other(again: Again) -> None:
     assert second.keys() == first.keys()
     assert second["environment"] == first["environment"] != ""
     assert reused(again.world) == before + 1
+
+
+class Spans(NoTracer):
+    """A tracer that is on, and what its spans were told."""
+
+    on = True
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, str]] = []
+
+    def request(self, *_about: object) -> Any:
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        pass
+
+    def answered(self, status: int, code: str, request_id: str, project_id: str) -> None:
+        assert not code
+        assert project_id.startswith("project-")
+        self.told.append((status, request_id))
+
+
+async def test_its_span_is_told_how_it_ended(again: Again) -> None:
+    world, spans = again.world, Spans()
+    world.app = Application(msgspec.structs.replace(world.context, tracer=spans))
+    async with world.client() as http:
+        assert again.http.auth is not None
+        http.auth = again.http.auth
+        answers = [(await http.post(again.path, json={"session_token": again.token})).json() for _ in range(3)]
+    assert again.times == 2
+    assert spans.told == [(200, answer["request_id"]) for answer in answers]
 
 
 def reused(world: World) -> float:
@@ -232,6 +268,18 @@ async def test_one_in_the_name_of_a_member_is_judged_anew(member: Again) -> None
 )
 def test_what_is_not_plain_has_no_key(headers: dict[bytes, list[bytes]], body: bytes | None) -> None:
     assert key_of(headers, body) is None
+
+
+@pytest.mark.parametrize(("length", "short"), [(b"97", True), (b"999", True), (b"1000", False), (b"1048576", False)])
+def test_a_long_body_is_not_looked_at_before_the_caller_is_known(length: bytes, short: bool) -> None:
+    assert is_short({b"content-length": [length]}) == short
+    assert not is_short({})
+
+
+async def test_a_long_one_in_the_same_words_is_judged_anew(again: Again) -> None:
+    for _ in range(3):
+        await again(unknown="x" * 1_000)
+    assert again.times == 0
 
 
 def test_a_key_tells_requests_apart_and_holds_no_secret() -> None:

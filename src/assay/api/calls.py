@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from assay import errors, ids, jsontext
 from assay.api import arguments, bodies, credentials
-from assay.api.repeats import Repeats, key_of
+from assay.api.repeats import Repeats, is_short, key_of
 from assay.api.wire.answers import Answered, encode, refusal
 from assay.model import Environment, Vertical
 from assay.stories import projects, sessions, workspace_keys
@@ -199,30 +199,28 @@ class Endpoint:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, span: Span | None = None) -> None:
         started = time.perf_counter()
         headers = credentials.collect(scope["headers"])
-        key = None if self._repeats is None else key_of(headers, _whole_body(scope))
+        key = None if self._repeats is None or not is_short(headers) else key_of(headers, _whole_body(scope))
         exchange = Exchange(scope, receive, headers, None, "", key=key)
-        if key is not None and (again := await self._again(exchange, key)) is not None:
-            if not _written(again, scope):
-                await _send(again, send)
-            self._count(exchange, again, time.perf_counter() - started)
-            return
-        exchange.credentials = credentials.basic(headers)
-        exchange.request_id = new_request_id(exchange.credentials.caller_id if exchange.credentials else "")
-        try:
-            reply = Reply(OK, encode(await self._handler(self._context, exchange)), self._granted)
-        except errors.Error as error:
-            reply = self._refusal(error, exchange)
-        except bodies.ClientGone:
-            reply = _GONE
-        except Exception:
-            # Whatever it is, the caller gets JSON, and the log the place it came from.
-            log.exception("fault", request_id=exchange.request_id, route=self._template)
-            reply = self._refusal(errors.InternalError(), exchange)
+        reply = (await self._again(exchange, key) if key else None) or await self._judged(exchange)
         if not _written(reply, scope) and reply is not _GONE:
             await _send(reply, send)
         self._count(exchange, reply, time.perf_counter() - started)
         if span is not None:
             span.answered(reply.status, reply.code or "", exchange.request_id, exchange.environment_id)
+
+    async def _judged(self, exchange: Exchange) -> Reply:
+        exchange.credentials = credentials.basic(exchange.headers)
+        exchange.request_id = new_request_id(exchange.credentials.caller_id if exchange.credentials else "")
+        try:
+            return Reply(OK, encode(await self._handler(self._context, exchange)), self._granted)
+        except errors.Error as error:
+            return self._refusal(error, exchange)
+        except bodies.ClientGone:
+            return _GONE
+        except Exception:
+            # Whatever it is, the caller gets JSON, and the log the place it came from.
+            log.exception("fault", request_id=exchange.request_id, route=self._template)
+            return self._refusal(errors.InternalError(), exchange)
 
     async def _again(self, exchange: Exchange, key: bytes) -> Reply | None:
         """The answer to what was answered a moment ago, if nothing that it was decided upon has changed since."""
@@ -233,8 +231,8 @@ class Endpoint:
         try:
             if not await sessions.comes_to(context, repeat.look):
                 return None
-        except errors.StoreUnavailable:
-            return None  # whoever judges it from the start says so
+        except Exception:  # noqa: BLE001 - whoever judges it from the start meets the same, and says so
+            return None
         exchange.environment_id = repeat.look.caller.environment.environment_id
         exchange.request_id = new_request_id(exchange.environment_id)
         return Reply(OK, repeats.written(context, repeat, exchange.request_id), self._granted)

@@ -15,11 +15,14 @@ from typing import Any
 
 import msgspec
 
-from assay.api.credentials import AUTHORIZATION, MEMBER_SESSION, MEMBER_SESSION_JWT, Headers
+from assay.api.credentials import AUTHORIZATION, CONTENT_LENGTH, MEMBER_SESSION, MEMBER_SESSION_JWT, Headers
 from assay.api.wire.answers import Answered, encode, time
 from assay.stories.context import Call, Context
 from assay.stories.granted import Granted, Look
 from assay.stories.sessions import AuthenticateRequest
+
+_DIGITS = 3
+"""Of the length of a body that is looked at, in bytes. One that holds a session token and no more has two or three."""
 
 MOST = 2_000
 """Some eight kilobytes each."""
@@ -75,6 +78,12 @@ class Repeats:
             if len(self._kept) >= self._most and key not in self._kept:
                 self._kept.popitem(last=False)
             self._kept[key] = Repeat(look)
+
+
+def is_short(headers: Headers) -> bool:
+    """Whether the body is said to be so short that a stranger's costs nothing worth mentioning (R44)."""
+    announced = headers.get(CONTENT_LENGTH)
+    return announced is not None and len(announced[0]) <= _DIGITS
 
 
 def key_of(headers: Headers, body: bytes | None) -> bytes | None:
